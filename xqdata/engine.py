@@ -1,0 +1,92 @@
+"""Run one function over many shards of work, here or in worker processes, and take results as they finish.
+
+Nothing here knows what a shard is. The function and the shards are pickled to worker processes, so both are
+module-level functions and plain data.
+"""
+
+from __future__ import annotations
+
+import concurrent.futures
+import multiprocessing
+import os
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures.process import BrokenProcessPool
+from itertools import islice
+from typing import TypeVar
+
+from xqdata.errors import XqdataError
+
+S = TypeVar("S")
+R = TypeVar("R")
+
+# Shards in flight for each worker: enough that none waits for the next, few enough that memory stays flat.
+_AHEAD = 2
+_THREAD_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMEXPR_NUM_THREADS")
+
+
+def default_workers() -> int:
+    """The number of processors that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def map_shards(
+    function: Callable[[S], R], shards: Iterable[S], *, workers: int | None = None
+) -> Iterator[tuple[S, R]]:
+    """Yield (shard, function(shard)) as they finish, in any order.
+
+    `workers`: worker processes; 1 runs in this process, None takes one for each processor. An exception of the
+    function is raised here and ends the work; a worker that dies raises XqdataError.
+    """
+    count = default_workers() if workers is None else workers
+    if count < 1:
+        raise XqdataError(f"workers is {count}", hint="give 1 or more")
+    return _serial(function, shards) if count == 1 else _processes(function, shards, count)
+
+
+def _serial(function: Callable[[S], R], shards: Iterable[S]) -> Iterator[tuple[S, R]]:
+    for shard in shards:
+        yield shard, function(shard)
+
+
+def _processes(function: Callable[[S], R], shards: Iterable[S], workers: int) -> Iterator[tuple[S, R]]:
+    # A fresh interpreter instead of a fork: progress bars and Arrow keep threads, which a fork would tear.
+    context = multiprocessing.get_context("spawn")
+    waiting = iter(shards)
+    # Each worker is one of `workers`: its own thread pools would only fight over the processors.
+    with _environment(dict.fromkeys(_THREAD_VARIABLES, "1")):
+        pool = concurrent.futures.ProcessPoolExecutor(workers, mp_context=context)
+        try:
+            running = {pool.submit(function, s): s for s in islice(waiting, workers * _AHEAD)}
+            while running:
+                done, _ = concurrent.futures.wait(running, return_when=concurrent.futures.FIRST_COMPLETED)
+                for future in done:
+                    shard = running.pop(future)
+                    result = future.result()
+                    for following in islice(waiting, 1):
+                        running[pool.submit(function, following)] = following
+                    yield shard, result
+        except BrokenProcessPool as error:
+            raise XqdataError(
+                "a worker process was killed (out of memory?)", hint="run again with fewer --workers"
+            ) from error
+        finally:
+            pool.shutdown(wait=True, cancel_futures=True)
+
+
+class _environment:
+    """Environment variables set while workers are started, and put back."""
+
+    def __init__(self, values: dict[str, str]) -> None:
+        self.values = values
+        self.before: dict[str, str | None] = {}
+
+    def __enter__(self) -> None:
+        self.before = {name: os.environ.get(name) for name in self.values}
+        os.environ.update(self.values)
+
+    def __exit__(self, *_: object) -> None:
+        for name, value in self.before.items():
+            if value is None:
+                os.environ.pop(name, None)
+            else:
+                os.environ[name] = value

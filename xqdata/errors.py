@@ -1,0 +1,52 @@
+"""The errors that a user can mend: each says what is wrong, where, and what to do.
+
+Anything else that is raised is a bug and keeps its traceback.
+"""
+
+from __future__ import annotations
+
+
+class XqdataError(Exception):
+    """An error at the user's side, shown as one line and ending the command with exit code 1."""
+
+    def __init__(self, message: str, *, where: str = "", hint: str = "") -> None:
+        super().__init__(message)
+        self.message = message
+        self.where = where
+        self.hint = hint
+
+    def __str__(self) -> str:
+        place = f"{self.where}: " if self.where else ""
+        remedy = f"; {self.hint}" if self.hint else ""
+        return one_line(f"{place}{self.message}{remedy}")
+
+
+class InputError(XqdataError):
+    """A raw folder, a file or an argument cannot be used as it is."""
+
+
+class ConfigError(XqdataError):
+    """`xqdata.toml` or a taxonomy file holds something that is not allowed."""
+
+
+class TableError(XqdataError):
+    """A manifest table is absent, damaged, of another version, or does not belong with its neighbour."""
+
+
+class LockedError(XqdataError):
+    """Another process is writing to this project."""
+
+
+class MissingExtraError(XqdataError):
+    """A part of xqdata is asked for whose packages are not installed."""
+
+    def __init__(self, package: str, extra: str, purpose: str) -> None:
+        super().__init__(
+            f"{purpose} needs {package}, which is not installed",
+            hint=f"run: pip install 'xqdata[{extra}]'",
+        )
+
+
+def one_line(text: str) -> str:
+    """`text` with its line breaks and other control characters made visible, so that it stays one line."""
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in text)

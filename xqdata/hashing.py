@@ -1,0 +1,55 @@
+"""Pixels to perceptual hashes. ImageHash defines them and stays the reference: on 8-bit pictures the bits are equal.
+
+ImageHash turns a picture to 8-bit grey, which for a 16-bit scan clips nearly every value. Here deeper pictures are
+scaled from their own range (or a declared window) in floating point and never pass through 8 bits.
+
+Source: ImageHash 4.3 `phash` (hash_size 8 or 16, highfreq_factor 4) and `dhash` (hash_size 8).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import scipy.fft
+from numpy.typing import NDArray
+from PIL import Image
+
+Grey = NDArray[np.uint8] | NDArray[np.float32]
+_HIGHFREQ_FACTOR = 4
+
+
+@dataclass(frozen=True)
+class Hashes:
+    """`phash` and `dhash` as 64-bit integers, the first bit the most significant; `phash256` as 32 bytes."""
+
+    phash: int
+    dhash: int
+    phash256: bytes
+
+
+def hashes(grey: Grey) -> Hashes:
+    """The perceptual hashes of a grey picture (height, width): uint8, or float32 in 0 to 255.
+
+    Raises ValueError for another dtype or shape.
+    """
+    if grey.ndim != 2 or grey.dtype not in (np.uint8, np.float32):
+        raise ValueError(f"grey is {grey.dtype} of shape {grey.shape}, not (height, width) of uint8 or float32")
+    image = Image.fromarray(grey)
+    return Hashes(
+        phash=int.from_bytes(_phash(image, 8), "big"),
+        dhash=int.from_bytes(_dhash(image, 8), "big"),
+        phash256=_phash(image, 16),
+    )
+
+
+def _phash(image: Image.Image, size: int) -> bytes:
+    side = size * _HIGHFREQ_FACTOR
+    pixels = np.asarray(image.resize((side, side), Image.Resampling.LANCZOS))
+    frequencies = scipy.fft.dct(scipy.fft.dct(pixels, axis=0), axis=1)[:size, :size]
+    return np.packbits(frequencies > np.median(frequencies)).tobytes()
+
+
+def _dhash(image: Image.Image, size: int) -> bytes:
+    pixels = np.asarray(image.resize((size + 1, size), Image.Resampling.LANCZOS))
+    return np.packbits(pixels[:, 1:] > pixels[:, :-1]).tobytes()

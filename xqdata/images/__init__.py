@@ -1,0 +1,6 @@
+"""A scan's file to pixels, and the figures that are measured on them."""
+
+from xqdata.images.decode import HEAD_BYTES, BadImage, Limits, Page, deep_grey, pages, sniff
+from xqdata.images.quality import Quality, measure, pixel_hash
+
+__all__ = ["HEAD_BYTES", "BadImage", "Limits", "Page", "Quality", "deep_grey", "measure", "pages", "pixel_hash", "sniff"]

@@ -1,0 +1,124 @@
+"""The names of objects and scan types, and how a name as people write it is recognised.
+
+A taxonomy is one TOML file; the reference one is package data. Recognition ignores case, spaces, underscores, dashes
+and other punctuation, and Unicode's different ways to write one letter: `Tree Ear-Mushroom` is `tree_ear_mushroom`.
+"""
+
+from __future__ import annotations
+
+import difflib
+import unicodedata
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from importlib import resources
+from pathlib import Path
+from typing import Literal
+
+from pydantic import Field
+
+from xqdata.config import Model, parse_toml, read_toml
+from xqdata.errors import ConfigError
+
+REFERENCE = "reference.toml"
+
+
+class ObjectTerm(Model):
+    """One class of objects: its names in use and its material group. `origin` says who chose it."""
+
+    english: str = ""
+    korean: str = ""
+    material: str = ""
+    origin: str = "xqdata"
+    synonyms: list[str] = Field(default_factory=list)
+
+
+class ScanTypeTerm(Model):
+    """One way to present objects to the scanner: its names in use and its factors."""
+
+    english: str = ""
+    korean: str = ""
+    container: str | None = None
+    multiplicity: Literal["single", "multiple", "mixed"] | None = None
+    clutter: str | None = None
+    origin: str = "xqdata"
+    synonyms: list[str] = Field(default_factory=list)
+
+    @property
+    def factors(self) -> dict[str, str]:
+        """The factors that the scan type fixes, by column name."""
+        every = {"container": self.container, "multiplicity": self.multiplicity, "clutter": self.clutter}
+        return {k: v for k, v in every.items() if v is not None}
+
+
+class _File(Model):
+    name: str = ""
+    description: str = ""
+    objects: dict[str, ObjectTerm] = Field(default_factory=dict)
+    scan_types: dict[str, ScanTypeTerm] = Field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Taxonomy:
+    """Objects and scan types by the name that the tables use."""
+
+    name: str
+    objects: Mapping[str, ObjectTerm]
+    scan_types: Mapping[str, ScanTypeTerm]
+
+    @cached_property
+    def object_spellings(self) -> dict[str, str]:
+        """Folded spelling to object name."""
+        return _index(self.objects, self.name)
+
+    @cached_property
+    def scan_type_spellings(self) -> dict[str, str]:
+        """Folded spelling to scan type name."""
+        return _index(self.scan_types, self.name)
+
+    def find_object(self, text: str) -> str | None:
+        """The name of the object that `text` means, or None."""
+        return self.object_spellings.get(fold(text))
+
+    def find_scan_type(self, text: str) -> str | None:
+        """The name of the scan type that `text` means, or None."""
+        return self.scan_type_spellings.get(fold(text))
+
+    def nearest_object(self, text: str) -> str | None:
+        """The object whose spelling resembles `text` most, as a hint for a person; None if none is close."""
+        close = difflib.get_close_matches(fold(text), self.object_spellings, n=1, cutoff=0.8)
+        return self.object_spellings[close[0]] if close else None
+
+
+def fold(text: str) -> str:
+    """What is left of a name when case, separators and punctuation do not count."""
+    return "".join(c for c in unicodedata.normalize("NFKC", text).casefold() if c.isalnum())
+
+
+def load(path: Path | None = None) -> Taxonomy:
+    """The taxonomy in the TOML file `path`, or the reference taxonomy. Raises ConfigError."""
+    if path is None:
+        text = resources.files("xqdata.data").joinpath(REFERENCE).read_text(encoding="utf-8")
+        return _checked(parse_toml(text, _File, where=REFERENCE), where=REFERENCE)
+    return _checked(read_toml(path, _File, where=str(path)), where=str(path))
+
+
+def _checked(file: _File, where: str) -> Taxonomy:
+    taxonomy = Taxonomy(file.name or Path(where).stem, file.objects, file.scan_types)
+    # Built now, so that a spelling that means two things is an error of the file and not of a later use.
+    _ = taxonomy.object_spellings, taxonomy.scan_type_spellings
+    return taxonomy
+
+
+def _index(terms: Mapping[str, ObjectTerm] | Mapping[str, ScanTypeTerm], where: str) -> dict[str, str]:
+    index: dict[str, str] = {}
+    for name, term in terms.items():
+        for spelling in _spellings(name, term):
+            other = index.setdefault(fold(spelling), name)
+            if other != name:
+                raise ConfigError(f"{spelling!r} means both {other} and {name}", where=where)
+    return index
+
+
+def _spellings(name: str, term: ObjectTerm | ScanTypeTerm) -> Iterable[str]:
+    return (s for s in (name, term.english, term.korean, *term.synonyms) if fold(s))
