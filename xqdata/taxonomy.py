@@ -84,6 +84,15 @@ class Taxonomy:
         """The name of the scan type that `text` means, or None."""
         return self.scan_type_spellings.get(fold(text))
 
+    def find_factor(self, text: str) -> tuple[str, str] | None:
+        """The factor (column, value) of scan types that `text` means by itself, as in `basket`; None if none."""
+        return self._factors.get(fold(text))
+
+    @cached_property
+    def _factors(self) -> dict[str, tuple[str, str]]:
+        pairs = {pair for term in self.scan_types.values() for pair in term.factors.items()}
+        return {fold(value): (column, value) for column, value in sorted(pairs) if value != "none"}
+
     def nearest_object(self, text: str) -> str | None:
         """The object whose spelling resembles `text` most, as a hint for a person; None if none is close."""
         close = difflib.get_close_matches(fold(text), self.object_spellings, n=1, cutoff=0.8)
@@ -93,6 +102,11 @@ class Taxonomy:
 def fold(text: str) -> str:
     """What is left of a name when case, separators and punctuation do not count."""
     return "".join(c for c in unicodedata.normalize("NFKC", text).casefold() if c.isalnum())
+
+
+def spellings(terms: Mapping[str, ObjectTerm] | Mapping[str, ScanTypeTerm]) -> list[str]:
+    """Every way to write the given terms, names first."""
+    return [spelling for name, term in terms.items() for spelling in _spellings(name, term)]
 
 
 def load(path: Path | None = None) -> Taxonomy:

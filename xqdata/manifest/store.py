@@ -104,9 +104,14 @@ def provenance(project: Project, name: str) -> Provenance:
         ) from error
 
 
-def read(project: Project, name: str, columns: Sequence[str] | None = None) -> pa.Table:
-    """The table called `name`, or some of its columns. Raises TableError as `batches` does."""
-    wanted = _readable(project, name, columns)
+def read(
+    project: Project, name: str, columns: Sequence[str] | None = None, *, together: bool = True
+) -> pa.Table:
+    """The table called `name`, or some of its columns. Raises TableError as `batches` does.
+
+    `together=False` takes a table whose neighbours come from another run: only ingest, which writes them anew, may.
+    """
+    wanted = _readable(project, name, columns, together)
     return pq.read_table(project.path(name), columns=wanted, partitioning=None).replace_schema_metadata(None)
 
 
@@ -118,7 +123,7 @@ def batches(
     Raises TableError if it is absent, of another layout version, lacks a column, or (for the tables that one ingest
     writes together) does not come from the same run as its neighbours.
     """
-    wanted = _readable(project, name, columns)
+    wanted = _readable(project, name, columns, together=True)
     with pq.ParquetFile(project.path(name)) as file:
         yield from file.iter_batches(batch_size=rows, columns=wanted)
 
@@ -170,7 +175,7 @@ def finish_commit(project: Project) -> None:
     journal.unlink(missing_ok=True)
 
 
-def _readable(project: Project, name: str, columns: Sequence[str] | None) -> list[str] | None:
+def _readable(project: Project, name: str, columns: Sequence[str] | None, together: bool) -> list[str] | None:
     table = schema.table(name)
     found = provenance(project, name)
     if found.version != table.version:
@@ -182,7 +187,7 @@ def _readable(project: Project, name: str, columns: Sequence[str] | None) -> lis
     unknown = [c for c in columns or () if c not in table.names]
     if unknown:
         raise TableError(f"has no column {unknown[0]}", where=name, hint=f"columns are {', '.join(table.names)}")
-    if name in TOGETHER:
+    if together and name in TOGETHER:
         _check_one_run(project, found)
     return None if columns is None else list(columns)
 

@@ -1,0 +1,78 @@
+"""Measurements and descriptions to the rows of `images`, `rejects` and `sources`, and the accounts that must balance."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import xxhash
+
+from xqdata import schema
+from xqdata.ingest.describe import DESCRIBED, Describer
+from xqdata.ingest.walk import Refused
+from xqdata.readers import BadRow
+
+
+def image_id(root: str, path: str, page: int) -> str:
+    """The identity of one page of one file: 32 hex digits."""
+    return xxhash.xxh3_128_hexdigest(f"{root}\0{path}\0{page}".encode())
+
+
+def images(root: str, measured: pa.Table, describer: Describer) -> pa.Table:
+    """Rows of `images` for the measurements of kind image, in their order."""
+    found = measured.filter(pc.equal(measured["kind"], "image"))
+    paths = found["path"].to_pylist()
+    described = [describer.row(path, tags) for path, tags in zip(paths, found["tags"].to_pylist(), strict=True)]
+    made: dict[str, pa.Array | pa.ChunkedArray] = {
+        "image_id": pa.array(
+            [image_id(root, path, page) for path, page in zip(paths, found["page"].to_pylist(), strict=True)]
+        ),
+        "root": pa.array([root] * len(paths), schema.STRING),
+        "missing": pa.array([False] * len(paths)),
+        "mtime": found["mtime_ns"].cast(pa.timestamp("ns")),
+    }
+    for column in schema.IMAGES.columns:
+        if column.name in DESCRIBED or column.name == "extra":
+            values = pa.array([row.get(column.name) for row in described], column.type)
+            made[column.name] = pc.coalesce(values, found["polarity"]) if column.name == "polarity" else values
+        elif column.name not in made:
+            made[column.name] = found[column.name]
+    return pa.table([made[name] for name in schema.IMAGES.names], schema=schema.IMAGES.arrow)
+
+
+def rejects(root: str, measured: pa.Table, refused: Iterable[Refused], bad_rows: Iterable[BadRow]) -> pa.Table:
+    """Rows of `rejects`: what could not be measured, what was never opened, and rows that a reader could not use."""
+    failed = measured.filter(pc.equal(measured["kind"], "reject"))
+    names = ("path", "item", "reason", "message", "bytes", "sha256")
+    rows = [dict(zip(names, values, strict=True)) for values in zip(*(failed[n].to_pylist() for n in names), strict=True)]
+    rows += [{"path": r.path, "reason": r.reason, "message": r.message, "bytes": r.bytes} for r in refused]
+    rows += [
+        {"path": b.path, "item": b.item, "reason": "bad_annotation", "message": b.message} for b in bad_rows
+    ]
+    rows.sort(key=lambda row: (row["path"], row.get("item") or ""))
+    return schema.from_rows("rejects", [{"root": root, **row} for row in rows])
+
+
+def sources(root: str, measured: pa.Table, roles: dict[str, str]) -> pa.Table:
+    """Rows of `sources` below one root."""
+    read = measured.filter(pc.equal(measured["kind"], "source"))
+    pairs = zip(read["path"].to_pylist(), read["sha256"].to_pylist(), strict=True)
+    return schema.from_rows(
+        "sources", [{"root": root, "path": path, "role": roles[path], "sha256": sha} for path, sha in pairs]
+    )
+
+
+def check_accounts(found: int, images: pa.Table, rejects: pa.Table, sources: pa.Table) -> None:
+    """Every file found is in exactly one of images (not missing), rejects (item null) and sources.
+
+    Raises RuntimeError if not: that is a bug of ours, and the tables must not be written.
+    """
+    seen = images.filter(pc.invert(images["missing"]))
+    parts = (seen, rejects.filter(pc.is_null(rejects["item"])), sources)
+    names = [set(zip(p["root"].to_pylist(), p["path"].to_pylist(), strict=True)) for p in parts]
+    together = set().union(*names)
+    if len(together) != sum(map(len, names)) or len(together) != found:
+        raise RuntimeError(
+            f"accounts do not balance: {found} found, {[len(n) for n in names]} in images, rejects and sources"
+        )

@@ -1,0 +1,150 @@
+"""What readers say of a file, made into columns: the strongest reader's word holds, every disagreement is counted."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from xqdata import schema
+from xqdata.readers import Fields, Reading
+from xqdata.readers.fields import coerce, is_day_only, split_list
+from xqdata.taxonomy import Taxonomy
+
+# The columns that a reader may fill; all others are measured or made by ingest.
+DESCRIBED = tuple(
+    c.name
+    for c in schema.IMAGES.columns
+    if c.group in ("what", "what belongs together", "acquisition") or c.name in ("reader", "label_source", "licence")
+)
+_SETTABLE = frozenset(DESCRIBED) - {"object", "reader", "label_source"}
+_DEFAULTS = "xqdata.toml"
+
+
+@dataclass
+class Disagreements:
+    """How often two readers said different things of one file, by (column, stronger, weaker), with one example."""
+
+    counts: Counter[tuple[str, str, str]] = field(default_factory=Counter)
+    examples: dict[tuple[str, str, str], str] = field(default_factory=dict)
+
+    def add(self, column: str, stronger: str, weaker: str, example: str) -> None:
+        """Count one."""
+        key = (column, stronger, weaker)
+        self.counts[key] += 1
+        self.examples.setdefault(key, example)
+
+    def lines(self) -> list[str]:
+        """One line for each kind of disagreement."""
+        return [
+            f"{count} files: {key[1]} and {key[2]} disagree on {key[0]}, as in {self.examples[key]}; {key[1]} is taken"
+            for key, count in sorted(self.counts.items())
+        ]
+
+
+class Describer:
+    """Merges the readings of one raw folder into rows. `readings`: (reader's name, reading), the strongest first."""
+
+    def __init__(
+        self, readings: Sequence[tuple[str, Reading]], taxonomy: Taxonomy, defaults: Mapping[str, object]
+    ) -> None:
+        self.readings = readings
+        self.taxonomy = taxonomy
+        self.defaults = defaults
+        self.disagreements = Disagreements()
+        self.odd_values: Counter[str] = Counter()
+
+    def row(self, path: str, tags: str | None = None) -> dict[str, Any]:
+        """The described columns of the file called `path`, `extra` included; absent columns are unknown.
+
+        `tags`: JSON of what stands inside the file; it goes to `extra` under `tags`.
+        """
+        said = [(name, reading.fields[path]) for name, reading in self.readings if path in reading.fields]
+        row: dict[str, Any] = {}
+        extra: dict[str, Any] = {}
+        by: dict[str, str] = {}
+        for name, fields in [*said, (_DEFAULTS, self.defaults)]:
+            typed, other = self._typed(fields)
+            for column, value in typed.items():
+                self._merge(row, by, column, value, name, path)
+            extra = other | extra
+        if tags:
+            extra.setdefault("tags", json.loads(tags))
+        self._finish(row)
+        row["reader"] = ", ".join(name for name, _ in said) or None
+        row["label_source"] = by.get("objects")
+        row["extra"] = json.dumps(extra, ensure_ascii=False, sort_keys=True, default=str)
+        return row
+
+    def notes(self) -> list[str]:
+        """Lines for the person at the terminal: where readers disagree, and values that fit no column."""
+        odd = [
+            f"{count} values of {column} are not what that column holds; kept in extra as {column}_as_written"
+            for column, count in sorted(self.odd_values.items())
+        ]
+        return self.disagreements.lines() + odd
+
+    def _merge(self, row: dict[str, Any], by: dict[str, str], column: str, value: Any, name: str, path: str) -> None:
+        if column not in row:
+            row[column], by[column] = value, name
+        elif row[column] != value and name != _DEFAULTS:
+            self.disagreements.add(column, by[column], name, f"{path} ({row[column]!r}, {value!r})")
+
+    def _typed(self, fields: Fields) -> tuple[dict[str, Any], dict[str, Any]]:
+        """Columns with their types, and everything else."""
+        typed: dict[str, Any] = {}
+        other: dict[str, Any] = {}
+        objects: list[str] = []
+        specimens: list[str] = []
+        for word, value in fields.items():
+            base = word.rstrip("0123456789")
+            if base in ("object", "objects"):
+                objects += split_list(value)
+            elif base in ("specimen", "specimens"):
+                specimens += split_list(value)
+            elif word in _SETTABLE:
+                self._set(typed, other, word, value)
+            else:
+                other[word] = value
+        if objects:
+            named = [self.taxonomy.find_object(o) or o for o in objects]
+            typed["objects"] = list(dict.fromkeys(named))
+            typed["specimens"] = _qualified(specimens, named)
+        elif specimens:
+            typed["specimens"] = specimens
+        if not typed.get("specimens"):
+            typed.pop("specimens", None)
+        return typed, other
+
+    def _set(self, typed: dict[str, Any], other: dict[str, Any], column: str, value: object) -> None:
+        try:
+            typed[column] = coerce(column, value)
+        except ValueError:
+            other[f"{column}_as_written"] = value
+            self.odd_values[column] += 1
+            return
+        if column == "scan_type":
+            typed[column] = self.taxonomy.find_scan_type(typed[column]) or typed[column]
+        if column == "acquired_at" and is_day_only(value):
+            other["acquired_precision"] = "day"
+
+    def _finish(self, row: dict[str, Any]) -> None:
+        objects = row.get("objects") or []
+        row["object"] = objects[0] if len(objects) == 1 else None
+        row["specimens"] = _qualified(row.get("specimens") or [], objects) or None
+        term = self.taxonomy.scan_types.get(row.get("scan_type") or "")
+        for column, value in (term.factors if term else {}).items():
+            row.setdefault(column, value)
+
+
+def _qualified(specimens: list[str], objects: list[str]) -> list[str]:
+    """Specimen names that are mere numbers count within their object: number 3 of the apples is no number 3 of the
+    mangoes. So they become `apple-3`, where it is clear which object is meant.
+    """
+    if len(objects) == 1:
+        objects = objects * len(specimens)
+    if len(objects) != len(specimens):
+        return specimens
+    return [f"{o}-{s}" if s.isdigit() else s for s, o in zip(specimens, objects, strict=True)]

@@ -1,0 +1,33 @@
+"""How a file's name is written in the tables: relative, forward slashes, reversible for every name that can exist.
+
+On Linux a name is bytes. Bytes that are not UTF-8 stand as %XX. A percent sign that two hex digits follow is written
+%25, so that no two names share one spelling.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from pathlib import Path
+from urllib.parse import unquote_to_bytes
+
+_MISTAKABLE = re.compile("%(?=[0-9A-Fa-f]{2})")
+_UNDECODED = re.compile("[\udc80-\udcff]")
+_ESCAPE = re.compile("(?:%[0-9A-Fa-f]{2})+")
+
+
+def spell(name: str) -> str:
+    """The spelling in the tables of a path as Python gives it (undecodable bytes as surrogates)."""
+    name = name.replace(os.sep, "/") if os.sep != "/" else name
+    escaped = _MISTAKABLE.sub("%25", name)
+    return _UNDECODED.sub(lambda m: f"%{ord(m.group()) - 0xDC00:02X}", escaped)
+
+
+def unspell(path: str) -> str:
+    """The inverse of `spell`."""
+    return _ESCAPE.sub(lambda m: os.fsdecode(unquote_to_bytes(m.group())), path)
+
+
+def locate(root: Path, path: str) -> Path:
+    """Where the file called `path` in the tables lies below `root`."""
+    return root / unspell(path)

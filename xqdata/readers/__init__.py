@@ -1,0 +1,38 @@
+"""Readers, one file per export dialect. The strongest first: where two describe one file, the first one's word holds."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from importlib.metadata import entry_points
+
+from xqdata.errors import ConfigError
+from xqdata.readers.base import BadRow, Fields, Outside, Reader, Reading, Tree
+from xqdata.readers.cubox import Cubox
+from xqdata.readers.folders import Folders
+from xqdata.readers.patterns import Patterns
+from xqdata.readers.tables import Tables
+
+READERS: tuple[Reader, ...] = (Tables(), Patterns(), Cubox(), Folders())
+GROUP = "xqdata.readers"
+
+__all__ = ["GROUP", "READERS", "BadRow", "Fields", "Outside", "Reader", "Reading", "Tree", "available", "choose"]
+
+
+def available() -> tuple[Reader, ...]:
+    """Other distributions' readers, by name, then our own: what somebody installed for a dialect is meant to win."""
+    plugged = sorted(entry_points(group=GROUP), key=lambda e: e.name)
+    return (*(entry.load()() for entry in plugged), *READERS)
+
+
+def choose(tree: Tree, names: Sequence[str] = ()) -> list[tuple[Reader, str]]:
+    """The readers that apply to `tree`, the strongest first, each with its reason.
+
+    `names` restricts the choice to these readers. Raises ConfigError for a name that no reader bears.
+    """
+    readers = available()
+    unknown = [name for name in names if name not in {r.name for r in readers}]
+    if unknown:
+        known = ", ".join(r.name for r in readers)
+        raise ConfigError(f"there is no reader {unknown[0]!r}", hint=f"readers are {known}")
+    wanted = [r for r in readers if not names or r.name in names]
+    return [(reader, why) for reader in wanted if (why := reader.sniff(tree)) is not None]

@@ -1,0 +1,97 @@
+"""What a reader is: it looks at a raw folder's listing, says whether it understands it, and then describes files.
+
+A reader is one file in this package and one line in `READERS`, or an entry point of the group `xqdata.readers` in
+another distribution. It never decodes pixels and never writes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path, PurePosixPath
+from typing import Protocol
+
+from xqdata import paths
+from xqdata.config import IngestConfig
+from xqdata.taxonomy import Taxonomy
+
+# What a reader says of one file: by column name of `images`, or any other word, which goes to `extra`. Values are as
+# written (text) or typed; ingest turns them into the columns' types. `object` and `specimen` may also come numbered
+# (`object2`, `specimen2`) where one name holds several.
+Fields = Mapping[str, object]
+
+# Files with these endings are never pictures, so a log that names its pictures without ending does not mean them.
+NOT_PICTURES = frozenset(
+    ".txt .csv .tsv .xlsx .xls .json .xml .yaml .yml .toml .md .pdf .doc .docx .hwp .log .ini .html .zip .py".split()
+)
+
+
+@dataclass(frozen=True)
+class Tree:
+    """One raw folder as readers see it.
+
+    `paths`: the files below it, relative and sorted, spelled as in `images.path`. `config`: the project's ingest
+    section; `folder`: the project's folder, which paths in the config are relative to.
+    """
+
+    root: str
+    location: Path
+    paths: Sequence[str]
+    taxonomy: Taxonomy
+    config: IngestConfig
+    folder: Path
+
+    @cached_property
+    def pictures(self) -> tuple[str, ...]:
+        """The paths that may be pictures, by their ending."""
+        return tuple(p for p in self.paths if PurePosixPath(p).suffix.lower() not in NOT_PICTURES)
+
+    def locate(self, path: str) -> Path:
+        """Where the file called `path` in the tables lies on this machine."""
+        return paths.locate(self.location, path)
+
+
+@dataclass(frozen=True)
+class BadRow:
+    """A row or page of a file that a reader could not use: becomes a row of `rejects` with reason bad_annotation."""
+
+    path: str
+    item: str
+    message: str
+
+
+@dataclass(frozen=True)
+class Outside:
+    """A metadata file that the config names and that lies outside the raw folder."""
+
+    path: str
+    location: Path
+    role: str
+
+
+@dataclass(frozen=True)
+class Reading:
+    """What a reader made of one raw folder.
+
+    `fields`: what it says, by path, for files that it describes. `sources`: the files below the folder that it read
+    for their metadata, with their role. `notes`: lines for the person at the terminal.
+    """
+
+    fields: Mapping[str, Fields]
+    sources: Mapping[str, str] = field(default_factory=dict)
+    outside: Sequence[Outside] = ()
+    bad_rows: Sequence[BadRow] = ()
+    notes: Sequence[str] = ()
+
+
+class Reader(Protocol):
+    """One export dialect."""
+
+    name: str
+
+    def sniff(self, tree: Tree) -> str | None:
+        """Why this reader applies to `tree`, in a few words, or None if it does not."""
+
+    def read(self, tree: Tree) -> Reading:
+        """Describe the files of `tree`; called only if `sniff` gave a reason. Raises XqdataError."""
