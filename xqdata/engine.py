@@ -29,9 +29,7 @@ def default_workers() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def map_shards(
-    function: Callable[[S], R], shards: Iterable[S], *, workers: int | None = None
-) -> Iterator[tuple[S, R]]:
+def map_shards(function: Callable[[S], R], shards: Iterable[S], *, workers: int | None = None) -> Iterator[tuple[S, R]]:
     """Yield (shard, function(shard)) as they finish, in any order.
 
     `workers`: worker processes; 1 runs in this process, None takes one for each processor. An exception of the

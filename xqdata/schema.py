@@ -382,7 +382,20 @@ EVIDENCE = Table(
     ),
 )
 
-TABLES = (IMAGES, REJECTS, SOURCES, DETECTIONS, LABELS, LINKS, UNDECIDED, MASKS, DUPLICATES, SPLITS, AUDITS, EVIDENCE)
+TABLES = (
+    IMAGES,
+    REJECTS,
+    SOURCES,
+    DETECTIONS,
+    LABELS,
+    LINKS,
+    UNDECIDED,
+    MASKS,
+    DUPLICATES,
+    SPLITS,
+    AUDITS,
+    EVIDENCE,
+)
 
 
 def table(name: str) -> Table:
@@ -426,5 +439,7 @@ def _check_allowed(where: str, column: Column, values: pa.ChunkedArray) -> None:
     bad = [v for v in wrong if v is not None and v not in column.allowed]
     if bad:
         raise TableError(
-            f"column {column.name} holds {bad[0]!r}", where=where, hint=f"allowed are {', '.join(column.allowed)}"
+            f"column {column.name} holds {bad[0]!r}",
+            where=where,
+            hint=f"allowed are {', '.join(column.allowed)}",
         )

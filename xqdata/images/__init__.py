@@ -3,4 +3,15 @@
 from xqdata.images.decode import HEAD_BYTES, BadImage, Limits, Page, deep_grey, pages, sniff
 from xqdata.images.quality import Quality, measure, pixel_hash
 
-__all__ = ["HEAD_BYTES", "BadImage", "Limits", "Page", "Quality", "deep_grey", "measure", "pages", "pixel_hash", "sniff"]
+__all__ = [
+    "HEAD_BYTES",
+    "BadImage",
+    "Limits",
+    "Page",
+    "Quality",
+    "deep_grey",
+    "measure",
+    "pages",
+    "pixel_hash",
+    "sniff",
+]

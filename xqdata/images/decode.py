@@ -46,7 +46,16 @@ _OTHER_MAGIC = (
     (b"P6\n", "PPM"),
 )
 HEAD_BYTES = 132
-_TAGS = ("Make", "Model", "DateTime", "DateTimeOriginal", "Software", "ImageDescription", "Artist", "Orientation")
+_TAGS = (
+    "Make",
+    "Model",
+    "DateTime",
+    "DateTimeOriginal",
+    "Software",
+    "ImageDescription",
+    "Artist",
+    "Orientation",
+)
 _MAX_TAG = 1000
 
 
@@ -181,7 +190,8 @@ def _check_size(width: int, height: int, limits: Limits) -> None:
         raise BadImage("unreadable", f"the picture is {width} x {height} pixels")
     if width * height > limits.max_pixels:
         raise BadImage(
-            "too_large", f"{width} x {height} pixels, more than max_pixels = {limits.max_pixels} of xqdata.toml"
+            "too_large",
+            f"{width} x {height} pixels, more than max_pixels = {limits.max_pixels} of xqdata.toml",
         )
 
 
@@ -203,9 +213,9 @@ def _complete(kind: str, data: bytes) -> bool:
     if kind == "JPEG":
         return b"\xff\xd9" in data[-4096:]
     if kind == "WEBP":
-        return len(data) >= struct.unpack("<I", data[4:8])[0] + 8
+        return len(data) >= int.from_bytes(data[4:8], "little") + 8
     if kind == "BMP" and len(data) >= 6:
-        return len(data) >= struct.unpack("<I", data[2:6])[0]
+        return len(data) >= int.from_bytes(data[2:6], "little")
     return True
 
 
@@ -220,14 +230,17 @@ def _with_pillow(data: bytes, kind: str, limits: Limits) -> Page:
             image.load()
             tags = _pillow_tags(image) | ({"frames": str(frames)} if frames > 1 else {})
             return _from_pillow(image, kind, 0, _bit_depth(image, kind, data), tags)
-    except Exception as error:  # noqa: BLE001 - a damaged file makes decoders raise anything; each becomes a reject
+    except Exception as error:
         raise _failed(error, kind, data) from error
 
 
 def _open(data: bytes, kind: str) -> Image.Image:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        before, Image.MAX_IMAGE_PIXELS = Image.MAX_IMAGE_PIXELS, None  # our own limit is checked before loading
+        before, Image.MAX_IMAGE_PIXELS = (
+            Image.MAX_IMAGE_PIXELS,
+            None,
+        )  # our own limit is checked before loading
         try:
             return Image.open(io.BytesIO(data), formats=[kind])
         finally:
@@ -277,7 +290,7 @@ def _deep_png(data: bytes, limits: Limits) -> Page:
         pixels = np.asarray(imagecodecs.png_decode(data))
         with _open(data, "PNG") as image:
             tags = _pillow_tags(image)
-    except Exception as error:  # noqa: BLE001 - as above
+    except Exception as error:
         raise _failed(error, "PNG", data) from error
     return _deep(pixels, "PNG", 0, 16, limits, tags)
 
@@ -296,7 +309,7 @@ def _tiff(data: bytes, limits: Limits) -> Iterator[Page | tuple[int, BadImage]]:
     try:
         file = tifffile.TiffFile(io.BytesIO(data))
         listed = [page for page in file.pages if not getattr(page, "is_reduced", False)]
-    except Exception as error:  # noqa: BLE001 - as above
+    except Exception as error:
         raise _failed(error, "TIFF", data) from error
     with file:
         if not listed:
@@ -347,7 +360,7 @@ def _dicom(data: bytes, limits: Limits) -> Iterator[Page | tuple[int, BadImage]]
         frames = frames if count > 1 else frames[None]
         bits = int(dataset.BitsStored)
         tags = {k: str(dataset.get(k)) for k in ("Manufacturer", "ManufacturerModelName", "Modality") if k in dataset}
-    except Exception as error:  # noqa: BLE001 - as above
+    except Exception as error:
         raise _failed(error, "DICOM", data) from error
     for index, pixels in enumerate(frames):
         if pixels.dtype == np.uint8:

@@ -80,11 +80,11 @@ def _moments(page: Page) -> tuple[float, float]:
         values, top = page.grey, 255.0
     else:
         values = pixels if pixels.ndim == 2 else pixels[..., 0]
-        top = float(np.iinfo(values.dtype).max) if values.dtype.kind in "ui" else 1.0
+        top = float(2 ** (8 * values.dtype.itemsize) - 1) if values.dtype.kind in "ui" else 1.0
     finite = values if values.dtype.kind in "ui" else values[np.isfinite(values)]
     if not finite.size:
         return 0.0, 0.0
-    mean, std = (cv2.meanStdDev(finite) if finite.dtype == np.uint8 else (finite.mean(), finite.std(dtype=np.float64)))
+    mean, std = cv2.meanStdDev(finite) if finite.dtype == np.uint8 else (finite.mean(), finite.std(dtype=np.float64))
     return _rounded(float(np.ravel(mean)[0]) / top), _rounded(float(np.ravel(std)[0]) / top)
 
 

@@ -1,4 +1,4 @@
-"""Measurements and descriptions to the rows of `images`, `rejects` and `sources`, and the accounts that must balance."""
+"""Measurements and descriptions to the rows of `images`, `rejects` and `sources`; the accounts must balance."""
 
 from __future__ import annotations
 
@@ -45,11 +45,11 @@ def rejects(root: str, measured: pa.Table, refused: Iterable[Refused], bad_rows:
     """Rows of `rejects`: what could not be measured, what was never opened, and rows that a reader could not use."""
     failed = measured.filter(pc.equal(measured["kind"], "reject"))
     names = ("path", "item", "reason", "message", "bytes", "sha256")
-    rows = [dict(zip(names, values, strict=True)) for values in zip(*(failed[n].to_pylist() for n in names), strict=True)]
-    rows += [{"path": r.path, "reason": r.reason, "message": r.message, "bytes": r.bytes} for r in refused]
-    rows += [
-        {"path": b.path, "item": b.item, "reason": "bad_annotation", "message": b.message} for b in bad_rows
+    rows = [
+        dict(zip(names, values, strict=True)) for values in zip(*(failed[n].to_pylist() for n in names), strict=True)
     ]
+    rows += [{"path": r.path, "reason": r.reason, "message": r.message, "bytes": r.bytes} for r in refused]
+    rows += [{"path": b.path, "item": b.item, "reason": "bad_annotation", "message": b.message} for b in bad_rows]
     rows.sort(key=lambda row: (row["path"], row.get("item") or ""))
     return schema.from_rows("rejects", [{"root": root, **row} for row in rows])
 

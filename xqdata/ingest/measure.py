@@ -13,7 +13,7 @@ import os
 import stat
 import uuid
 from collections.abc import Collection, Iterable, Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -33,9 +33,22 @@ _DECODERS = ("pillow", "imagecodecs", "tifffile", "opencv-python-headless", "sci
 _CHUNK = 1 << 20
 
 _FROM_IMAGES = (
-    "page sha256 pixel_hash bytes format width height channels bit_depth mode polarity phash dhash phash256 "
-    "mean std air_fraction opaque_fraction sharpness content_box"
-).split()
+    *(
+        "page",
+        "sha256",
+        "pixel_hash",
+        "bytes",
+        "format",
+        "width",
+        "height",
+        "channels",
+        "bit_depth",
+        "mode",
+        "polarity",
+    ),
+    *("phash", "dhash", "phash256"),
+    *("mean", "std", "air_fraction", "opaque_fraction", "sharpness", "content_box"),
+)
 MEASURED = pa.schema(
     [
         pa.field("path", pa.string()),
@@ -56,7 +69,7 @@ _PASSING = ("vanished", "unreadable", "unsupported")
 class Rules:
     """What measuring depends on besides the file."""
 
-    limits: Limits = Limits()
+    limits: Limits = field(default_factory=Limits)
     polarity: str | None = None
 
     def fingerprint(self) -> str:

@@ -67,7 +67,9 @@ def _check_known(root: Root, before: Mapping[str, str]) -> None:
             raise _two(root, place)
         # A folder under a new name while its old one stands would be there twice.
         if name != root.name and earlier == root.location:
-            raise InputError(f"is in the tables already, as {name}", where=place, hint=f"run: xqdata ingest {name}={place}")
+            raise InputError(
+                f"is in the tables already, as {name}", where=place, hint=f"run: xqdata ingest {name}={place}"
+            )
 
 
 def _two(root: Root, other: str) -> InputError:

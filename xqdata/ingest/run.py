@@ -208,9 +208,7 @@ def _store(kept: Path, dry_run: bool) -> Iterator[Path]:
 def _before(project: Project) -> dict[str, pa.Table]:
     """The tables as they stand. They need not come from one run: a new run is what mends that."""
     return {
-        name: manifest.read(project, name, together=False)
-        if project.path(name).exists()
-        else schema.empty(name)
+        name: manifest.read(project, name, together=False) if project.path(name).exists() else schema.empty(name)
         for name in manifest.TOGETHER
     }
 
@@ -241,7 +239,12 @@ def _gone(before: pa.Table, root: str, images: pa.Table, rejects: pa.Table, sour
 def _outside(readings: Sequence[tuple[str, Reading]]) -> pa.Table:
     named = {o.path: o for _, reading in readings for o in reading.outside}
     rows: list[dict[str, object]] = [
-        {"root": None, "path": o.path, "role": o.role, "sha256": hashlib.sha256(o.location.read_bytes()).hexdigest()}
+        {
+            "root": None,
+            "path": o.path,
+            "role": o.role,
+            "sha256": hashlib.sha256(o.location.read_bytes()).hexdigest(),
+        }
         for o in named.values()
     ]
     return schema.from_rows("sources", rows)

@@ -13,7 +13,17 @@ from xqdata import paths
 from xqdata.errors import InputError
 
 # Written by operating systems and file managers, never by a scanner.
-IGNORED = (".DS_Store", "Thumbs.db", "ehthumbs.db", "desktop.ini", "._*", "*.tmp", "*~", ".gitkeep", ".gitignore")
+IGNORED = (
+    ".DS_Store",
+    "Thumbs.db",
+    "ehthumbs.db",
+    "desktop.ini",
+    "._*",
+    "*.tmp",
+    "*~",
+    ".gitkeep",
+    ".gitignore",
+)
 
 
 @dataclass(frozen=True)
@@ -63,9 +73,7 @@ def walk(root: Path, ignore: Sequence[str] = (), without: Collection[Path] = ())
     return listing
 
 
-def _entries(
-    folder: Path, root: Path, without: Collection[Path], refused: list[Refused]
-) -> Iterator[os.DirEntry[str]]:
+def _entries(folder: Path, root: Path, without: Collection[Path], refused: list[Refused]) -> Iterator[os.DirEntry[str]]:
     waiting = [folder]
     while waiting:
         current = waiting.pop()

@@ -82,14 +82,15 @@ def _encode(values: pa.Array) -> NDArray[np.uint8]:
     return np.concatenate([valid, np.where(valid, body, 0)], axis=1, dtype=np.uint8)
 
 
-def _fixed(values: NDArray[np.generic]) -> NDArray[np.uint8]:
-    return np.ascontiguousarray(values).view(np.uint8).reshape(len(values), 8)
+def _fixed(values: NDArray[np.int64] | NDArray[np.float64]) -> NDArray[np.uint8]:
+    little = np.ascontiguousarray(values, dtype=values.dtype.newbyteorder("<"))
+    return little.view(np.uint8).reshape(len(values), 8)
 
 
 def _canonical_floats(values: pa.Array) -> NDArray[np.float64]:
-    numbers = values.cast(pa.float64()).fill_null(0.0).to_numpy(zero_copy_only=False).astype("<f8")
+    numbers = np.array(values.cast(pa.float64()).fill_null(0.0).to_numpy(zero_copy_only=False))
     numbers[np.isnan(numbers)] = np.nan
-    return numbers + 0.0  # -0.0 becomes 0.0
+    return np.add(numbers, 0.0)  # -0.0 becomes 0.0
 
 
 def _integers(values: pa.Array) -> NDArray[np.int64]:
@@ -97,14 +98,15 @@ def _integers(values: pa.Array) -> NDArray[np.int64]:
         values = values.cast(pa.int64())
     unsigned = pa.types.is_unsigned_integer(values.type)
     wide = values.cast(pa.uint64() if unsigned else pa.int64())
-    return wide.fill_null(0).to_numpy(zero_copy_only=False).astype("<u8" if unsigned else "<i8").view("<i8")
+    numbers: NDArray[np.int64] = wide.fill_null(0).to_numpy(zero_copy_only=False).view(np.int64)
+    return numbers
 
 
 def _hashed_distinct(values: pa.Array) -> NDArray[np.uint8]:
     encoded = pc.dictionary_encode(values.fill_null("" if pa.types.is_string(values.type) else b"\0" * _width(values)))
     distinct = encoded.dictionary.to_pylist()
     hashes = _hashed([v.encode("utf-8", "surrogatepass") if isinstance(v, str) else v for v in distinct])
-    return hashes[encoded.indices.to_numpy(zero_copy_only=False)]
+    return np.take(hashes, encoded.indices.to_numpy(zero_copy_only=False), axis=0)
 
 
 def _width(values: pa.Array) -> int:

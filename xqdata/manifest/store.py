@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -24,7 +24,7 @@ ROW_GROUP = 1 << 16
 # Written by one run and only true together.
 TOGETHER = ("images", "rejects", "sources", "detections")
 
-Data = pa.Table | Iterable[pa.Table | pa.RecordBatch]
+Data: TypeAlias = pa.Table | Iterable[pa.Table | pa.RecordBatch]
 
 
 @dataclass(frozen=True)
@@ -104,9 +104,7 @@ def provenance(project: Project, name: str) -> Provenance:
         ) from error
 
 
-def read(
-    project: Project, name: str, columns: Sequence[str] | None = None, *, together: bool = True
-) -> pa.Table:
+def read(project: Project, name: str, columns: Sequence[str] | None = None, *, together: bool = True) -> pa.Table:
     """The table called `name`, or some of its columns. Raises TableError as `batches` does.
 
     `together=False` takes a table whose neighbours come from another run: only ingest, which writes them anew, may.
@@ -261,6 +259,12 @@ def _remove_leftovers(project: Project) -> None:
 
 
 def _absent(project: Project, name: str) -> TableError:
-    step = {"labels": "label", "links": "dedup", "duplicates": "dedup", "undecided": "dedup", "masks": "dedup"}
-    command = step.get(name) or {"splits": "split", "audits": "audit"}.get(name.split("/")[0], "ingest RAW")
+    step = {
+        "labels": "label",
+        "links": "dedup",
+        "duplicates": "dedup",
+        "undecided": "dedup",
+        "masks": "dedup",
+    }
+    command = step.get(name) or {"splits": "split", "audits": "audit"}.get(name.split("/", maxsplit=1)[0], "ingest RAW")
     return TableError("there is no such table yet", where=str(project.path(name)), hint=f"run: xqdata {command}")

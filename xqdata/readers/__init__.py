@@ -1,4 +1,4 @@
-"""Readers, one file per export dialect. The strongest first: where two describe one file, the first one's word holds."""
+"""Readers, one file per export dialect, the strongest first: where two describe a file, the first one's word holds."""
 
 from __future__ import annotations
 
@@ -15,7 +15,18 @@ from xqdata.readers.tables import Tables
 READERS: tuple[Reader, ...] = (Tables(), Patterns(), Cubox(), Folders())
 GROUP = "xqdata.readers"
 
-__all__ = ["GROUP", "READERS", "BadRow", "Fields", "Outside", "Reader", "Reading", "Tree", "available", "choose"]
+__all__ = [
+    "GROUP",
+    "READERS",
+    "BadRow",
+    "Fields",
+    "Outside",
+    "Reader",
+    "Reading",
+    "Tree",
+    "available",
+    "choose",
+]
 
 
 def available() -> tuple[Reader, ...]:

@@ -22,9 +22,10 @@ from xqdata.taxonomy import Taxonomy
 Fields = Mapping[str, object]
 
 # Files with these endings are never pictures, so a log that names its pictures without ending does not mean them.
-NOT_PICTURES = frozenset(
-    ".txt .csv .tsv .xlsx .xls .json .xml .yaml .yml .toml .md .pdf .doc .docx .hwp .log .ini .html .zip .py".split()
+_NOT_PICTURES = (
+    ".txt .csv .tsv .xlsx .xls .json .xml .yaml .yml .toml .md .pdf .doc .docx .hwp .log .ini .html .zip .py"
 )
+NOT_PICTURES = frozenset(_NOT_PICTURES.split())
 
 
 @dataclass(frozen=True)

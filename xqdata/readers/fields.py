@@ -44,11 +44,11 @@ _WORDS = {
     "licence": "licence license",
 }
 _BY_WORD = {fold(word): name for name, words in _WORDS.items() for word in words.split()}
-FILE_WORDS = frozenset(
-    fold(w)
-    for w in "file filename file_name file_path filepath image image_name image_file image_path path name "
-    "basename 파일 파일명 파일이름 이미지 이미지명 영상파일".split()
-)
+_FILE_WORDS = """
+file filename file_name file_path filepath image image_name image_file image_path path name basename
+파일 파일명 파일이름 이미지 이미지명 영상파일
+"""
+FILE_WORDS = frozenset(fold(w) for w in _FILE_WORDS.split())
 LISTS = ("objects", "specimens")
 _SEPARATORS = re.compile(r"\s*[;|+]\s*")
 _DATE = r"(?P<y>\d{4})[-./년 ]?\s*(?P<m>\d{1,2})[-./월 ]?\s*(?P<d>\d{1,2})일?"
@@ -98,9 +98,9 @@ def moment(value: object) -> datetime:
     part = {k: v for k, v in match.groupdict().items() if v}
     micros = int(part.get("f", "0").ljust(6, "0"))
     try:
-        return datetime(
-            *(int(part[k]) for k in "ymd"), *(int(part.get(k, 0)) for k in "HMS"), micros  # type: ignore[arg-type]
-        )
+        day = date(int(part["y"]), int(part["m"]), int(part["d"]))
+        clock = time(int(part.get("H", 0)), int(part.get("M", 0)), int(part.get("S", 0)), micros)
+        return datetime.combine(day, clock)
     except ValueError as error:
         raise ValueError(f"{text!r} is not a date ({error})") from None
 

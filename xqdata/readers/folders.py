@@ -12,7 +12,14 @@ from xqdata.readers.fields import coerce
 # A level of folders names objects when at least this share of its folders bear known names; the others on that level
 # are then objects outside the taxonomy, which a person wants to see, not drop.
 _LEVEL_SHARE = 0.5
-_PARTS = {"train": "train", "training": "train", "val": "val", "valid": "val", "validation": "val", "test": "test"}
+_PARTS = {
+    "train": "train",
+    "training": "train",
+    "val": "val",
+    "valid": "val",
+    "validation": "val",
+    "test": "test",
+}
 
 
 class Folders:

@@ -67,7 +67,9 @@ def _decode(data: bytes, path: Path, encoding: str | None) -> str:
         except (UnicodeDecodeError, LookupError):
             continue
     raise InputError(
-        f"is not text in {' or '.join(tried)}", where=str(path), hint="name its encoding in xqdata.toml: encoding = …"
+        f"is not text in {' or '.join(tried)}",
+        where=str(path),
+        hint="name its encoding in xqdata.toml: encoding = …",
     )
 
 
