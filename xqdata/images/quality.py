@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any, cast
 
 import cv2
 import numpy as np
@@ -80,7 +81,7 @@ def _moments(page: Page) -> tuple[float, float]:
         values, top = page.grey, 255.0
     else:
         values = pixels if pixels.ndim == 2 else pixels[..., 0]
-        top = float(2 ** (8 * values.dtype.itemsize) - 1) if values.dtype.kind in "ui" else 1.0
+        top = float(np.iinfo(cast(Any, values.dtype)).max) if values.dtype.kind in "ui" else 1.0
     finite = values if values.dtype.kind in "ui" else values[np.isfinite(values)]
     if not finite.size:
         return 0.0, 0.0

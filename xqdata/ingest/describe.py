@@ -78,6 +78,12 @@ class Describer:
         row["extra"] = json.dumps(extra, ensure_ascii=False, sort_keys=True, default=str)
         return row
 
+    def explain(self, path: str) -> dict[str, Any]:
+        """What is understood of `path`, for a person to look at: known columns only; nothing is counted."""
+        quiet = Describer(self.readings, self.taxonomy, {})
+        row = quiet.row(path)
+        return {c: row[c] for c in DESCRIBED if row.get(c) is not None and c not in ("reader", "label_source")}
+
     def notes(self) -> list[str]:
         """Lines for the person at the terminal: where readers disagree, and values that fit no column."""
         odd = [

@@ -20,7 +20,7 @@ from xqdata.config import FILE, Config
 from xqdata.engine import default_workers, map_shards
 from xqdata.images import Limits
 from xqdata.ingest import assemble
-from xqdata.ingest.describe import DESCRIBED, Describer
+from xqdata.ingest.describe import Describer
 from xqdata.ingest.measure import Rules, Shard, compact, load, measure_shard, reusable
 from xqdata.ingest.roots import Root
 from xqdata.ingest.walk import Listing, walk
@@ -32,16 +32,23 @@ SHARD_FILES = 32
 # Below this many files, starting worker processes takes longer than they save.
 _FEW = 48
 
+Announce = Callable[["Account"], None]
 Progress = Callable[[str, int, int], None]
 
 
 @dataclass(frozen=True)
 class Options:
-    """How one ingest runs. `progress` is called with (root, files done, files to do)."""
+    """How one ingest runs.
+
+    `taxonomy_file`: where the taxonomy was read from, for provenance. `announce` is called with the account of a raw folder when its readers are chosen and before its files are opened;
+    `progress` with (root, files done, files to do) while they are.
+    """
 
     dry_run: bool = False
     workers: int | None = None
     readers: tuple[str, ...] = ()
+    taxonomy_file: str | None = None
+    announce: Announce = lambda account: None
     progress: Progress = lambda root, done, total: None
 
 
@@ -50,17 +57,18 @@ class Account:
     """What one ingest made of one raw folder.
 
     `readers`: (name, why it was chosen). `examples`: what was understood of a few paths. `found`: files below the
-    folder; `read`: those that were opened in this run, the others being unchanged; `missing`: rows of files that are
-    gone.
+    folder; `read`: those that were opened in this run; `unchanged`: those whose earlier measurements hold; `missing`:
+    rows of files that are gone.
     """
 
     root: Root
     readers: list[tuple[str, str]]
-    notes: list[str]
-    examples: list[dict[str, Any]]
+    examples: list[tuple[str, dict[str, Any]]]
     found: int
-    read: int
-    missing: int
+    read: int = 0
+    unchanged: int = 0
+    missing: int = 0
+    notes: list[str] = field(default_factory=list)
 
 
 @dataclass
@@ -97,19 +105,19 @@ def ingest(
         names = [root.name for root in roots]
         result.tables = {name: _joined(name, before[name], pieces[name], names) for name in manifest.TOGETHER}
         if not options.dry_run:
-            origin = Origin("ingest", told_options(config, taxonomy, options.readers), roots=_places(project, roots))
+            told = told_options(config, taxonomy)
+            told |= {"readers": list(options.readers), "taxonomy_file": options.taxonomy_file}
+            origin = Origin("ingest", told, roots=_places(project, roots))
             result.changed = _write(project, result.tables, origin)
         return result
 
 
-def told_options(config: Config, taxonomy: Taxonomy, readers: Sequence[str] = ()) -> dict[str, Any]:
+def told_options(config: Config, taxonomy: Taxonomy) -> dict[str, Any]:
     """What an ingest's result depends on besides the files, as provenance records it."""
     spelled = json.dumps([taxonomy.objects, taxonomy.scan_types], default=lambda m: m.model_dump(), sort_keys=True)
     return {
         "config": config.ingest.model_dump(mode="json"),
-        "taxonomy": taxonomy.name,
-        "taxonomy_digest": xxhash.xxh3_128_hexdigest(spelled.encode()),
-        "readers": list(readers),
+        "taxonomy": f"{taxonomy.name} {xxhash.xxh3_64_hexdigest(spelled.encode())}",
     }
 
 
@@ -126,27 +134,26 @@ def _ingest_root(
     tree = Tree(root.name, root.location, [f.path for f in listing.files], taxonomy, config.ingest, project.folder)
     chosen = choose(tree, options.readers or config.ingest.readers)
     readings = [(reader.name, reader.read(tree)) for reader, _ in chosen]
-    roles = {path: role for _, reading in readings for path, role in reading.sources.items()}
-    measured, fresh = _measure(project, root, listing, roles, config, options)
-
     describer = Describer(readings, taxonomy, config.ingest.defaults)
+    account = Account(
+        root=root,
+        readers=[(reader.name, why) for reader, why in chosen],
+        examples=_examples(describer, tree.pictures),
+        found=len(listing.files) + len(listing.refused),
+    )
+    options.announce(account)
+
+    roles = {path: role for _, reading in readings for path, role in reading.sources.items()}
+    measured, account.read = _measure(project, root, listing, roles, config, options)
+    account.unchanged = len(listing.files) - account.read
     images = assemble.images(root.name, measured, describer)
     bad_rows = [bad for _, reading in readings for bad in reading.bad_rows]
     rejects = assemble.rejects(root.name, measured, listing.refused, bad_rows)
     sources = assemble.sources(root.name, measured, roles)
-    found = len(listing.files) + len(listing.refused)
-    assemble.check_accounts(found, images, rejects, sources)
-
+    assemble.check_accounts(account.found, images, rejects, sources)
     gone = _gone(before, root.name, images, rejects, sources)
-    account = Account(
-        root=root,
-        readers=[(reader.name, why) for reader, why in chosen],
-        notes=[note for _, reading in readings for note in reading.notes] + describer.notes(),
-        examples=_examples(images),
-        found=found,
-        read=fresh,
-        missing=gone.num_rows,
-    )
+    account.missing = gone.num_rows
+    account.notes = [note for _, reading in readings for note in reading.notes] + describer.notes()
     return account, {
         "images": pa.concat_tables([images, gone]),
         "rejects": rejects,
@@ -155,13 +162,11 @@ def _ingest_root(
     }
 
 
-def _examples(images: pa.Table, count: int = 3) -> list[dict[str, Any]]:
-    """A few rows spread over the table, as path and what was understood of it."""
-    rows = images.num_rows
-    picked = sorted({n * (rows - 1) // max(1, count - 1) for n in range(count)}) if rows else []
-    told = images.select(["path", *DESCRIBED]).take(pa.array(picked, pa.int64())).to_pylist()
-    hidden = ("reader", "label_source")
-    return [{k: v for k, v in row.items() if v is not None and k not in hidden} for row in told]
+def _examples(describer: Describer, paths: Sequence[str], count: int = 3) -> list[tuple[str, dict[str, Any]]]:
+    """A few paths spread over the folder, with what was understood of each."""
+    last = len(paths) - 1
+    picked = sorted({n * last // max(1, count - 1) for n in range(count)}) if paths else []
+    return [(paths[n], describer.explain(paths[n])) for n in picked]
 
 
 def _measure(

@@ -88,9 +88,10 @@ def _fixed(values: NDArray[np.int64] | NDArray[np.float64]) -> NDArray[np.uint8]
 
 
 def _canonical_floats(values: pa.Array) -> NDArray[np.float64]:
-    numbers = np.array(values.cast(pa.float64()).fill_null(0.0).to_numpy(zero_copy_only=False))
+    numbers: NDArray[np.float64] = np.array(values.cast(pa.float64()).fill_null(0.0).to_numpy(zero_copy_only=False))
     numbers[np.isnan(numbers)] = np.nan
-    return np.add(numbers, 0.0)  # -0.0 becomes 0.0
+    numbers += 0.0  # -0.0 becomes 0.0
+    return numbers
 
 
 def _integers(values: pa.Array) -> NDArray[np.int64]:
@@ -106,7 +107,8 @@ def _hashed_distinct(values: pa.Array) -> NDArray[np.uint8]:
     encoded = pc.dictionary_encode(values.fill_null("" if pa.types.is_string(values.type) else b"\0" * _width(values)))
     distinct = encoded.dictionary.to_pylist()
     hashes = _hashed([v.encode("utf-8", "surrogatepass") if isinstance(v, str) else v for v in distinct])
-    return np.take(hashes, encoded.indices.to_numpy(zero_copy_only=False), axis=0)
+    index: NDArray[np.int64] = encoded.indices.to_numpy(zero_copy_only=False)
+    return hashes[index]
 
 
 def _width(values: pa.Array) -> int:

@@ -33,9 +33,12 @@ class Folders:
         objects = sorted(p for p in parts if tree.taxonomy.find_object(p))
         scans = sorted(p for p in parts if tree.taxonomy.find_scan_type(p))
         factors = sorted(p for p in parts if _factor(tree, p))
-        counted = {"objects": objects, "scan types": scans, "other words": factors}
-        found = [f"{len(names)} {what} ({', '.join(names[:2])}…)" for what, names in counted.items() if names]
-        return f"folder names that the taxonomy knows: {', '.join(found)}" if found else None
+        told = [
+            f"{len(names)} {what} ({', '.join(names[:3])}{', …' if len(names) > 3 else ''})"
+            for what, names in (("object", objects), ("scan type", scans), ("other", factors))
+            if names
+        ]
+        return f"known words among the folder names: {'; '.join(told)}" if told else None
 
     def read(self, tree: Tree) -> Reading:
         """Describe every picture by its folders."""

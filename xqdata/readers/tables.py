@@ -47,8 +47,8 @@ class Tables:
             else:
                 outside.append(Outside(log.path, log.location, "log"))
             left = [p for p in tree.pictures if p not in described]
-            first = f", the first is {left[0]}" if left else ""
-            notes.append(f"{log.path}: {len(left)} files have no row{first}")
+            if left:
+                notes.append(f"{log.path}: {len(left)} files have no row, the first is {left[0]}")
         without = sum(row.item.startswith("row") and "no file" in row.message for row in bad)
         notes += [f"{without} rows name no file that is here"] if without else []
         return Reading(fields, sources, outside, bad, notes)

@@ -1,0 +1,225 @@
+"""`xqdata ingest`."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import click
+import pyarrow.compute as pc
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
+from rich.table import Table
+from rich.text import Text
+
+from xqdata import config, manifest
+from xqdata.cli import options as opt
+from xqdata.cli.crosstab import crosstab
+from xqdata.errors import InputError
+from xqdata.ingest import Account, Options, Result, ingest, resolve
+from xqdata.ingest.summary import Summary, summarise
+from xqdata.taxonomy import Taxonomy
+
+_EXAMPLES = 3
+
+
+@click.command()
+@click.argument("raw", nargs=-1)
+@click.option("--reader", "readers", multiple=True, metavar="NAME", help="Use only this reader (may be repeated).")
+@opt.taxonomy_option
+@click.option("--dry-run", is_flag=True, help="Read everything and show the outcome, but write nothing.")
+@click.option(
+    "--strict", is_flag=True, help="Exit with code 3 if anything was rejected for another reason than ignored."
+)
+@opt.workers_option
+@opt.json_option
+@opt.quiet_option
+@click.pass_context
+def command(
+    ctx: click.Context,
+    raw: tuple[str, ...],
+    readers: tuple[str, ...],
+    taxonomy_path: Path | None,
+    dry_run: bool,
+    strict: bool,
+    workers: int | None,
+    as_json: bool,
+    quiet: bool,
+) -> None:
+    """Read raw folders and write the tables images, rejects, sources and detections.
+
+    RAW is a folder of scans, or NAME=FOLDER to call it by another name in the tables. Without RAW, the folders that
+    the tables hold already are read again. Only new and changed files are opened. A file that cannot be used becomes
+    a row of rejects with its reason; nothing is ever changed in RAW.
+
+    \b
+    Examples
+      xqdata ingest raw/
+      xqdata ingest siteA=/data/a/raw siteB=/data/b/raw --strict
+      xqdata ingest raw/ --dry-run
+    """
+    project = opt.project()
+    settings = config.load(project.folder)
+    taxonomy = opt.chosen_taxonomy(taxonomy_path, settings)
+    out, err = opt.consoles(quiet, as_json)
+    known = dict(manifest.provenance(project, "images").roots) if project.path("images").exists() else {}
+    roots = resolve(raw or _again(known), known)
+    with _progress(err) as progress:
+        live = _Live(out, progress)
+        file = str(taxonomy_path.resolve()) if taxonomy_path else None
+        chosen = Options(dry_run, workers, readers, file, live.announce, live.progress)
+        result = ingest(project, roots, settings, taxonomy, chosen)
+    summary = summarise(result, taxonomy)
+    if as_json:
+        opt.print_json(_document(result, summary, dry_run))
+    else:
+        _report(out, result, summary, taxonomy, dry_run)
+    if strict and not summary.only_ignored:
+        err.print("[bold]--strict:[/bold] something was rejected for another reason than ignored")
+        ctx.exit(3)
+
+
+def _again(known: dict[str, str]) -> list[str]:
+    if not known:
+        raise click.UsageError(
+            "Missing argument 'RAW': name the folder that holds the scans, as in: xqdata ingest raw/"
+        )
+    gone = [place for place in known.values() if not Path(place).is_dir()]
+    if gone:
+        raise InputError("this raw folder is no longer there", where=gone[0], hint="name the folders to read")
+    return [f"{name}={place}" for name, place in known.items()]
+
+
+def _progress(console: Console) -> Progress:
+    rate = TextColumn("{task.fields[rate]}")
+    return Progress(
+        TextColumn("reading {task.description}"), BarColumn(), MofNCompleteColumn(), rate, TimeRemainingColumn(),
+        console=console, transient=True, disable=console.quiet,
+    )  # fmt: skip
+
+
+class _Live:
+    """What is told while an ingest runs: how each folder was understood, then how far reading it has come."""
+
+    def __init__(self, out: Console, progress: Progress) -> None:
+        self.out = out
+        self.bar = progress
+        self.tasks: dict[str, TaskID] = {}
+
+    def announce(self, account: Account) -> None:
+        """Say which readers were chosen and what they make of a few paths."""
+        # Printed on the bar's console when both are the same terminal, so that the bar does not tear the lines.
+        self.bar.console.file.flush()
+        title = Text.assemble(opt.shown(account.root.name, "bold"), f": {account.found:,} files in ")
+        self.out.print(title.append_text(opt.shown(account.root.location)), soft_wrap=True)
+        for name, why in account.readers:
+            self.out.print(Text.assemble("  reader ", (name, "cyan"), ": ", opt.shown(why)), soft_wrap=True)
+        if not account.readers:
+            hint = "no reader knows this layout; scans are recorded without labels. Tell xqdata how: xqdata init"
+            self.out.print(Text("  " + hint, "yellow"), soft_wrap=True)
+        for path, fields in account.examples if account.readers else ():
+            told = ", ".join(f"{k} = {_value(v)}" for k, v in fields.items() if not _repeats(k, fields)) or "nothing"
+            self.out.print(Text.assemble("  ", opt.shown(path, "dim"), "\n    ", opt.shown(told)), soft_wrap=True)
+
+    def progress(self, root: str, done: int, total: int) -> None:
+        """Move the bar."""
+        if root not in self.tasks:
+            self.tasks[root] = self.bar.add_task(opt.shown_path(root), total=total, rate="")
+        task = self.tasks[root]
+        self.bar.update(task, completed=done)
+        speed = self.bar.tasks[self.bar.task_ids.index(task)].speed
+        self.bar.update(task, rate=f"{speed:,.0f} files/s" if speed else "")
+
+
+def _report(out: Console, result: Result, summary: Summary, taxonomy: Taxonomy, dry_run: bool) -> None:
+    out.print()
+    for renderable in crosstab(summary, taxonomy, out.width):
+        out.print(renderable)
+    _counts(out, summary)
+    _rejects(out, result, summary)
+    _unknowns(out, summary, taxonomy)
+    for account in result.accounts:
+        for note in account.notes:
+            out.print(Text.assemble("  note: ", opt.shown(note)), soft_wrap=True)
+    if dry_run:
+        out.print("\nDry run: nothing was written.")
+    elif result.changed:
+        out.print("\nWrote images, rejects, sources and detections in manifests/. Next: [bold]xqdata status[/bold]")
+    else:
+        out.print("\nNothing has changed: the tables in manifests/ stand as they were.")
+
+
+def _counts(out: Console, summary: Summary) -> None:
+    rejected = sum(summary.rejected.values())
+    table = Table.grid(padding=(0, 2))
+    table.add_column(justify="right")
+    table.add_column()
+    rows = [
+        (summary.found, "files found"),
+        (summary.recorded, "recorded" + (f", {summary.images:,} pages" if summary.images != summary.recorded else "")),
+        (rejected, "rejected"),
+        (summary.sources, "read for their metadata (sources)"),
+        (summary.no_object, "scans whose object nothing names"),
+        (sum(summary.unknown_objects.values()), "namings of objects outside the taxonomy"),
+        (summary.no_scan_type, "scans whose scan type nothing names"),
+        (sum(summary.unknown_scan_types.values()), "scans of a scan type outside the taxonomy"),
+        (summary.missing, "rows of files that are gone (missing)"),
+        (summary.unchanged, "files unchanged since the last run, not opened again"),
+    ]
+    always = 4
+    for position, (count, what) in enumerate(rows):
+        if count or position < always:
+            table.add_row(f"{count:,}", what)
+    out.print(table)
+
+
+def _rejects(out: Console, result: Result, summary: Summary) -> None:
+    rejects = result.of_this_run("rejects")
+    counts = Counter(summary.rejected) + Counter(summary.strays)
+    for reason, count in sorted(counts.items()):
+        out.print(Text.assemble("  ", (f"{reason} {count:,}", "bold" if reason != "ignored" else "dim")))
+        if reason == "ignored":
+            continue
+        for row in rejects.filter(pc.equal(rejects["reason"], reason)).slice(0, _EXAMPLES).to_pylist():
+            place = row["path"] + (f" ({row['item']})" if row["item"] else "")
+            out.print(Text.assemble("    ", opt.shown(place, "dim"), ": ", opt.shown(row["message"])), soft_wrap=True)
+        if count > _EXAMPLES:
+            out.print(f"    and {count - _EXAMPLES:,} more in manifests/rejects.parquet")
+
+
+def _unknowns(out: Console, summary: Summary, taxonomy: Taxonomy) -> None:
+    for name, count in list(summary.unknown_objects.items()):
+        near = taxonomy.nearest_object(name)
+        if near:
+            guess = f"  {name!r} ({count:,} scans) is not in the taxonomy; did you mean {near}?"
+            out.print(opt.shown(guess, "yellow"), soft_wrap=True)
+
+
+def _repeats(column: str, fields: dict[str, Any]) -> bool:
+    return column == "objects" and "object" in fields
+
+
+def _value(value: object) -> str:
+    return "; ".join(map(str, value)) if isinstance(value, list) else str(value)
+
+
+def _document(result: Result, summary: Summary, dry_run: bool) -> dict[str, Any]:
+    return {
+        "dry_run": dry_run,
+        "changed": result.changed and not dry_run,
+        **asdict(summary),
+        "cells": [{"object": o, "scan_type": s, "images": n} for (o, s), n in sorted(summary.cells.items())],
+        "roots": [
+            {
+                "root": a.root.name,
+                "location": str(a.root.location),
+                "found": a.found,
+                "readers": [{"reader": name, "why": why} for name, why in a.readers],
+                "examples": [{"path": path, **fields} for path, fields in a.examples],
+                "notes": a.notes,
+            }
+            for a in result.accounts
+        ],
+    }

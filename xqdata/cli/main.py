@@ -1,0 +1,92 @@
+"""The group `xqdata` and how its commands are found and how their errors are told."""
+
+from __future__ import annotations
+
+import errno
+import importlib
+import platform
+from typing import Any
+
+import click
+
+import xqdata
+from xqdata.errors import XqdataError, one_line
+
+# Command: (module that holds it as `command`, the line that `xqdata --help` shows). In the order of the work.
+COMMANDS = {
+    "init": ("xqdata.cli.init", "Write an xqdata.toml from what the raw folders look like."),
+    "ingest": ("xqdata.cli.ingest", "Turn raw folders into the tables images, rejects and sources."),
+    "status": ("xqdata.cli.status", "Show which tables stand, what they hold, and which are stale."),
+    "taxonomy": ("xqdata.cli.taxonomy", "List the objects and scan types that names are matched with."),
+}
+_NAMED = "numpy pyarrow pandas pillow imagehash imagecodecs tifffile opencv-python-headless scikit-learn"
+_NAMED_EXTRAS = "pydicom torch torchvision fiftyone ray"
+
+
+class _OneLine(click.ClickException):
+    """An error of the user's side: one line, exit code 1."""
+
+    exit_code = 1
+
+    def show(self, file: Any = None) -> None:
+        click.secho("error: ", fg="red", bold=True, nl=False, err=True)
+        click.echo(one_line(self.message), err=True)
+
+
+class _Group(click.Group):
+    """Commands from COMMANDS, imported when they are asked for."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in COMMANDS:
+            return None
+        command = importlib.import_module(COMMANDS[cmd_name][0]).command
+        assert isinstance(command, click.Command)
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, line) for name, (_, line) in COMMANDS.items()])
+
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except XqdataError as error:
+            raise _OneLine(str(error)) from error
+        except OSError as error:
+            if error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EROFS):
+                raise
+            hint = "nothing was lost: free some space (or choose another folder) and run the command again"
+            raise _OneLine(f"{error.filename or 'this folder'}: {error.strerror}; {hint}") from error
+
+
+def _show_versions(ctx: click.Context, _: click.Parameter, wanted: bool) -> None:
+    if not wanted or ctx.resilient_parsing:
+        return
+    from importlib.metadata import PackageNotFoundError, version
+
+    click.echo(f"xqdata {xqdata.__version__} (Python {platform.python_version()}, {platform.platform()})")
+    for names, absent in ((_NAMED, "missing"), (_NAMED_EXTRAS, "not installed")):
+        for name in names.split():
+            try:
+                click.echo(f"  {name} {version(name)}")
+            except PackageNotFoundError:
+                click.echo(f"  {name} {absent}")
+    ctx.exit()
+
+
+@click.group(cls=_Group, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.option("--version", is_flag=True, callback=_show_versions, expose_value=False, is_eager=True,
+              help="Show the versions that matter and exit.")  # fmt: skip
+def main() -> None:
+    """Turn raw X-ray scanner exports into datasets that can be trusted.
+
+    xqdata works in the current folder: tables go to manifests/, settings come from xqdata.toml.
+
+    \b
+    Start with
+      xqdata ingest raw/        a folder of scans in, Parquet tables out
+      xqdata status             what stands now
+    """

@@ -1,0 +1,62 @@
+"""Options that several commands share, and the consoles that they print on: results on stdout, the rest on stderr."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+from rich.console import Console
+from rich.text import Text
+
+from xqdata import paths
+from xqdata.config import Config
+from xqdata.errors import one_line
+from xqdata.manifest import Project
+from xqdata.taxonomy import Taxonomy, load
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+json_option = click.option("--json", "as_json", is_flag=True, help="Print the result as JSON on stdout.")
+quiet_option = click.option("--quiet", "-q", is_flag=True, help="Print errors only.")
+workers_option = click.option(
+    "--workers", type=click.IntRange(min=1), help="Worker processes (default: one for each processor)."
+)
+taxonomy_option = click.option(
+    "--taxonomy",
+    "taxonomy_path",
+    type=click.Path(path_type=Path),
+    help="A taxonomy of your own (TOML) instead of the reference one.",
+)
+
+
+def project() -> Project:
+    """The project in the current folder."""
+    return Project(Path.cwd())
+
+
+def chosen_taxonomy(path: Path | None, config: Config) -> Taxonomy:
+    """The taxonomy of the option, else of the config, else the reference one."""
+    return load(path or (Path(config.ingest.taxonomy) if config.ingest.taxonomy else None))
+
+
+def consoles(quiet: bool, as_json: bool) -> tuple[Console, Console]:
+    """Where results and where messages go. With --json nothing but the JSON is on stdout; --quiet keeps errors only."""
+    return Console(quiet=quiet or as_json, highlight=False), Console(stderr=True, quiet=quiet, highlight=False)
+
+
+def print_json(value: Any) -> None:
+    """One JSON document on stdout."""
+    click.echo(json.dumps(value, ensure_ascii=False, indent=2, default=str))
+
+
+def shown(text: object, style: str = "") -> Text:
+    """Text from the data, safe to print: no markup in it is obeyed and it stays on one line."""
+    return Text(one_line(str(text)), style=style)
+
+
+def shown_path(path: str) -> str:
+    """A path of the tables on one line."""
+    return one_line(paths.spell(path) if any(0xDC80 <= ord(c) <= 0xDCFF for c in path) else path)

@@ -1,0 +1,74 @@
+"""`xqdata status`."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import click
+from rich.table import Table
+
+from xqdata import config, manifest
+from xqdata.cli import options as opt
+from xqdata.config import Config
+from xqdata.errors import TableError
+from xqdata.ingest import told_options
+from xqdata.manifest import Project
+from xqdata.status import status
+
+
+@click.command()
+@opt.taxonomy_option
+@opt.json_option
+@opt.quiet_option
+def command(taxonomy_path: Path | None, as_json: bool, quiet: bool) -> None:
+    """Show which tables stand in manifests/, their rows and digests, and which are stale.
+
+    A table is stale when what it was made from has changed since: another table, the config, the taxonomy. That is a
+    warning; the table stays usable. The digest does not depend on the machine or on the order of rows.
+
+    \b
+    Example
+      xqdata status --json
+    """
+    project = opt.project()
+    settings = config.load(project.folder)
+    found = status(project, {"ingest": _today(project, settings, taxonomy_path)})
+    out, _ = opt.consoles(quiet, as_json)
+    if as_json:
+        opt.print_json({"folder": str(project.folder), "tables": [asdict(table) for table in found]})
+        return
+    if not found:
+        out.print("No table stands here yet. Start with: [bold]xqdata ingest RAW[/bold]")
+        return
+    table = Table(box=None, header_style="bold", padding=(0, 2))
+    for heading, justify in (
+        ("table", "left"),
+        ("rows", "right"),
+        ("digest", "left"),
+        ("made by", "left"),
+        ("at", "left"),
+    ):
+        table.add_column(heading, justify=justify)  # type: ignore[arg-type]
+    table.add_column("state")
+    for line in found:
+        if line.damage:
+            table.add_row(line.name, "", "", "", "", opt.shown(f"damaged: {line.damage}", "red"))
+            continue
+        state = "stale: " + "; ".join(line.stale) if line.stale else "current"
+        at = line.time[:16].replace("T", " ")
+        shown = opt.shown(state, "yellow" if line.stale else "green")
+        table.add_row(line.name, f"{line.rows:,}", line.digest[:12], line.command, at, shown)
+    out.print(table)
+
+
+def _today(project: Project, settings: Config, taxonomy_path: Path | None) -> dict[str, Any]:
+    """What ingest would be told now: with the taxonomy of this command line, else of the last ingest's."""
+    try:
+        used = manifest.provenance(project, "images").options.get("taxonomy_file")
+    except TableError:
+        used = None
+    path = taxonomy_path or (Path(used) if used else None)
+    today = told_options(settings, opt.chosen_taxonomy(path, settings))
+    return {key: today[key] for key in ("config", "taxonomy")}

@@ -1,0 +1,165 @@
+"""A first `xqdata.toml` from what raw folders look like, for a person to correct.
+
+What is certain stands as a setting; what is only likely stands as a comment with what it rests on.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path, PurePosixPath
+
+from xqdata import schema
+from xqdata.config import Config, IngestConfig, parse_toml
+from xqdata.errors import InputError
+from xqdata.ingest.roots import Root
+from xqdata.ingest.walk import walk
+from xqdata.readers import Tree, choose, sheets
+from xqdata.readers.fields import FILE_WORDS, coerce, column_called
+from xqdata.taxonomy import Taxonomy, fold
+
+_SAMPLE = 5000
+_SEPARATORS = re.compile(r"([_\-\s.+]+)")
+# Share of file names that must have the same separators before a pattern is proposed.
+_COMMON = 0.6
+_VIEWS = {"top", "side", "front", "bottom", "left", "right", "oblique", "view1", "view2", "v1", "v2"}
+
+
+def draft(roots: Sequence[Root], taxonomy: Taxonomy, folder: Path) -> str:
+    """The text of an `xqdata.toml` for `roots`. Raises InputError for a folder that cannot be listed."""
+    trees = []
+    for root in roots:
+        files = [found.path for found in walk(root.location).files]
+        trees.append(Tree(root.name, root.location, files, taxonomy, IngestConfig(), folder))
+    lines = [
+        "# What xqdata is told about this project. Correct it and try it with: xqdata ingest --dry-run RAW",
+        "# Every key is explained in the documentation under Reference, Configuration.",
+        "",
+        f"name = {_quoted(folder.resolve().name or 'project')}",
+        "",
+        "[ingest]",
+        "# A taxonomy of your own objects and scan types instead of the reference one:",
+        '# taxonomy = "taxonomy.toml"',
+    ]
+    for tree in trees:
+        lines += ["", *_about(tree), *_pattern_lines(tree)]
+    lines += ["", "# Files that are no scans, by name or path:", '# ignore = ["*_thumb.png", "old/*"]']
+    tables = [line for tree in trees for line in _table_lines(tree, alone=len(trees) == 1)]
+    lines += ["", "# What holds for every scan and stands nowhere else:", "# [ingest.defaults]"]
+    lines += ['# scanner_make = "Gilardoni"', '# site = "Incheon"', *tables]
+    text = "\n".join(lines) + "\n"
+    parse_toml(text, Config, where="the draft")  # what we write must be what we read
+    return text
+
+
+def propose_pattern(names: Sequence[str], taxonomy: Taxonomy) -> tuple[str, float] | None:
+    """A pattern for file names, such as `{object}_{specimen}-{shot}.{ext}`, and the share of names it was seen in.
+
+    None where the names have no common build, or only one part.
+    """
+    split = [_SEPARATORS.split(PurePosixPath(name).stem) for name in names[:_SAMPLE]]
+    shapes = Counter(tuple(parts[1::2]) for parts in split)
+    if not shapes:
+        return None
+    shape, count = shapes.most_common(1)[0]
+    if not shape or count < _COMMON * len(split):
+        return None
+    positions = list(zip(*(parts[::2] for parts in split if tuple(parts[1::2]) == shape), strict=True))
+    fields = _distinct([_field(values, taxonomy) for values in positions])
+    built = fields[0] + "".join(separator + field for separator, field in zip(shape, fields[1:], strict=True))
+    return built + ".{ext}", count / len(split)
+
+
+def _field(values: Sequence[str], taxonomy: Taxonomy) -> str:
+    distinct = set(values)
+    if sum(taxonomy.find_object(v) is not None for v in distinct) * 2 >= len(distinct):
+        return "object"
+    if sum(taxonomy.find_scan_type(v) is not None for v in distinct) * 2 >= len(distinct):
+        return "scan_type"
+    if distinct <= _VIEWS:
+        return "view"
+    if all(_is(("channel", v)) for v in distinct):
+        return "channel"
+    if all(re.fullmatch(r"(19|20)\d{6}", v) for v in distinct):
+        return "acquired_at"
+    if all(v.isdigit() for v in distinct):
+        return "shot" if len(distinct) > len(values) / 4 else "number"
+    return "part"
+
+
+def _is(pair: tuple[str, str]) -> bool:
+    try:
+        coerce(*pair)
+    except ValueError:
+        return False
+    return True
+
+
+def _distinct(names: list[str]) -> list[str]:
+    seen: Counter[str] = Counter()
+    out = []
+    for name in names:
+        seen[name] += 1
+        out.append("{" + (name if seen[name] == 1 else f"{name}{seen[name]}") + "}")
+    return out
+
+
+def _about(tree: Tree) -> list[str]:
+    endings = Counter(PurePosixPath(p).suffix.lower() or "no ending" for p in tree.paths)
+    told = ", ".join(f"{count} {ending}" for ending, count in endings.most_common(6)) or "no files"
+    lines = [f"# {tree.root}: {told}"]
+    for reader, why in choose(tree):
+        lines.append(f"# reader {reader.name}: {why}")
+    return [json.dumps(line, ensure_ascii=False)[1:-1].replace('\\"', '"') for line in lines]
+
+
+def _pattern_lines(tree: Tree) -> list[str]:
+    proposed = propose_pattern([PurePosixPath(p).name for p in tree.pictures], tree.taxonomy)
+    if proposed is None:
+        return [
+            "# File names that carry meaning are described by patterns with named fields:",
+            '# patterns = ["{object}_{specimen}-{shot}_{view}.{ext}"]',
+        ]
+    pattern, share = proposed
+    columns = ", ".join(n for n in schema.IMAGES.names if schema.IMAGES.column(n).group in ("what", "acquisition"))
+    return [
+        f"# {share:.0%} of the file names are built like this; give the fields their right names. Known names are",
+        f"# specimen, scan_id, bag, session, series, container_id, sequence, {columns};",
+        "# others are kept in extra. A field named _x is dropped.",
+        f"# patterns = [{_quoted(pattern)}]",
+    ]
+
+
+def _table_lines(tree: Tree, *, alone: bool) -> list[str]:
+    lines: list[str] = []
+    for path in tree.paths:
+        if PurePosixPath(path).suffix.lower() not in sheets.SUFFIXES:
+            continue
+        try:
+            sheet = sheets.load(tree.locate(path))
+        except InputError as error:
+            lines += ["", f"# {json.dumps(str(error), ensure_ascii=False)[1:-1]}"]
+            continue
+        file_column = next((h for h in sheet.header if fold(h) in FILE_WORDS), None)
+        mark = "" if file_column and alone else "# "
+        lines += ["", f"{mark}[[ingest.tables]]", f"{mark}path = {_quoted(_written(tree, path))}"]
+        lines += [f"{mark}file_column = {_quoted(file_column)}" if file_column else "# file_column = …"]
+        lines += [f"{mark}[ingest.tables.columns]"]
+        for header in sheet.header:
+            if not header or header == file_column:
+                continue
+            known = column_called(header)
+            lines += [f"{mark}{_quoted(header)} = {_quoted(known)}" if known else f"# {_quoted(header)} = …"]
+    return lines
+
+
+def _written(tree: Tree, path: str) -> str:
+    place = tree.locate(path)
+    inside = place.is_relative_to(tree.folder.resolve())
+    return (place.relative_to(tree.folder.resolve()) if inside else place).as_posix()
+
+
+def _quoted(text: str | None) -> str:
+    return json.dumps(text or "", ensure_ascii=False)
