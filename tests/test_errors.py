@@ -1,0 +1,26 @@
+"""Errors are one line with what, where and what to do.
+
+Wrong while green would be: a file's name with a newline that breaks the line.
+"""
+
+from __future__ import annotations
+
+from xqdata.errors import MissingExtraError, XqdataError, one_line
+
+
+def test_message_place_and_remedy_stand_in_one_line():
+    error = XqdataError("is not a folder", where="a\nb\x1b[31m.png", hint="name a folder")
+    assert str(error) == "a\\nb\\x1b[31m.png: is not a folder; name a folder"
+    assert str(XqdataError("bad")) == "bad"
+
+
+def test_korean_is_not_escaped():
+    assert one_line("사과 é") == "사과 é"
+
+
+def test_surrogates_of_undecodable_names_can_be_printed():
+    assert one_line("a\udcff").encode("utf-8") == b"a\\udcff"
+
+
+def test_a_missing_extra_says_what_to_install():
+    assert "pip install 'xqdata[dicom]'" in str(MissingExtraError("pydicom", "dicom", "reading DICOM"))
