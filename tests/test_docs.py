@@ -1,0 +1,104 @@
+"""The documentation follows the code: generated pages are current, every command is documented, examples work."""
+
+from __future__ import annotations
+
+import importlib.util
+import re
+import sys
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+
+from xqdata import config, taxonomy
+from xqdata.config import IngestConfig
+from xqdata.readers import READERS, Tree
+
+DOCS = Path(__file__).parent.parent / "docs"
+
+
+@pytest.fixture(scope="module")
+def generate() -> ModuleType:
+    spec = importlib.util.spec_from_file_location("docs_generate", DOCS / "generate.py")
+    assert spec and spec.loader
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def blocks(page: str, language: str) -> list[str]:
+    text = (DOCS / page).read_text(encoding="utf-8")
+    return re.findall(rf"^```{language}\n(.*?)^```$", text, flags=re.DOTALL | re.MULTILINE)
+
+
+def test_generated_pages_are_current(generate: ModuleType) -> None:
+    assert generate.stale(generate.pages()) == [], "run: python docs/generate.py"
+
+
+def test_check_names_a_stale_page(generate, tmp_path, monkeypatch, capsys) -> None:
+    monkeypatch.setattr(generate, "DOCS", tmp_path)
+    assert generate.run([]) == 0
+    assert generate.run(["--check"]) == 0
+    (tmp_path / "reference" / "cli.md").write_text("old", encoding="utf-8")
+    capsys.readouterr()
+    assert generate.run(["--check"]) == 1
+    assert capsys.readouterr().err.splitlines() == ["docs/reference/cli.md is stale; run: python docs/generate.py"]
+
+
+def test_every_command_is_documented_with_an_example(generate: ModuleType) -> None:
+    page = (DOCS / "reference" / "cli.md").read_text(encoding="utf-8")
+    for name, text in generate.commands():
+        assert f"\n## {name}\n" in page
+        assert re.search(rf"(Example|Start with).*\n +{name}", text), f"{name} --help shows no example"
+
+
+def test_every_command_is_mentioned_in_prose(generate: ModuleType) -> None:
+    prose = "".join(p.read_text(encoding="utf-8") for p in DOCS.glob("*.md"))
+    assert [name for name, _ in generate.commands() if name not in prose] == []
+
+
+@pytest.mark.parametrize("page", ["ingest.md", "reference/config.md"])
+def test_config_examples_are_valid(page: str) -> None:
+    found = blocks(page, "toml")
+    assert found
+    for text in found:
+        config.parse_toml(text, config.Config, where=page)
+
+
+def test_own_taxonomy_example_is_valid(tmp_path: Path) -> None:
+    (example,) = blocks("taxonomy.md", "toml")
+    (tmp_path / "own.toml").write_text(example, encoding="utf-8")
+    own = taxonomy.load(tmp_path / "own.toml")
+    assert own.find_object("plantain") == "banana"
+    assert own.scan_types["tray_single"].factors == {"container": "tray", "multiplicity": "single"}
+
+
+def test_every_reader_is_listed_in_the_order_of_strength() -> None:
+    page = (DOCS / "ingest.md").read_text(encoding="utf-8")
+    assert re.findall(r"^\| `(\w+)` \| .* \| (?:\w*) ?\|$", page, flags=re.MULTILINE) == [r.name for r in READERS]
+
+
+def test_every_reject_reason_is_explained() -> None:
+    from xqdata.schema import REJECT_REASONS
+
+    page = (DOCS / "ingest.md").read_text(encoding="utf-8")
+    assert [reason for reason in REJECT_REASONS if f"\n| `{reason}` | " not in page] == []
+
+
+def test_example_reader_works(tmp_path: Path) -> None:
+    (example,) = blocks("writing-a-reader.md", "python")
+    module = ModuleType("xqdata_par")
+    sys.modules["xqdata_par"] = module
+    try:
+        exec(compile(example, "writing-a-reader.md", "exec"), module.__dict__)
+    finally:
+        del sys.modules["xqdata_par"]
+    (tmp_path / "0001.par").write_text("KV=160\nGOODS = apple\nSHIFT=2\nnonsense\n", encoding="utf-8")
+    paths = ["0001.par", "0001.png", "0002.png"]
+    tree = Tree("raw", tmp_path, paths, taxonomy.load(), IngestConfig(), tmp_path)
+    reader = module.Par()
+    assert reader.sniff(tree) == "1 pictures have a .par file"
+    reading = reader.read(tree)
+    assert reading.fields == {"0001.png": {"kvp": "160", "object": "apple", "shift": "2"}}
+    assert reading.sources == {"0001.par": "sidecar"}
+    assert [(bad.path, bad.item) for bad in reading.bad_rows] == [("0001.par", "line 4")]
