@@ -53,6 +53,7 @@ $(STAMP): pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || \
 	{ echo "$(PYTHON) cannot make virtual environments. On Debian and Ubuntu run: apt install python3-venv"; exit 1; }
 	@echo "Installing xqdata with all extras into .venv (the first time: about 8 GB on disk and several minutes) ..."
-	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	@# One that works stays as it is: making it again with another Python would leave a mixture of the two.
+	@$(PIP) --version >/dev/null 2>&1 || $(PYTHON) -m venv --clear .venv
 	@$(PIP) install -e '.[all,dev]' -c constraints.txt
 	@touch $@
