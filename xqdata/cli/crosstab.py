@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable
 
+from rich.columns import Columns
 from rich.console import RenderableType
 from rich.table import Table
 from rich.text import Text
@@ -41,8 +42,8 @@ def crosstab(summary: Summary, taxonomy: Taxonomy, width: int) -> list[Renderabl
     if len(rows) > _MOST_ROWS:
         after.append(Text(f" … and {len(rows) - _MOST_ROWS:,} more objects", "dim"))
     if short:
-        legend = "  ".join(f"{head} {column}" for head, column in zip(heads, columns, strict=True))
-        after.append(shown(" " + legend, "dim"))
+        legend = [shown(f" {head} {column}", "dim") for head, column in zip(heads, columns, strict=True)]
+        after.append(Columns(legend, padding=(0, 2)))
     return after
 
 

@@ -96,7 +96,7 @@ def _progress(console: Console) -> Progress:
     rate = TextColumn("{task.fields[rate]}")
     return Progress(
         TextColumn("reading {task.description}"), BarColumn(), MofNCompleteColumn(), rate, TimeRemainingColumn(),
-        console=console, transient=True, disable=console.quiet,
+        console=console, transient=True, disable=console.quiet or not console.is_terminal,
     )  # fmt: skip
 
 

@@ -40,8 +40,9 @@ Progress = Callable[[str, int, int], None]
 class Options:
     """How one ingest runs.
 
-    `taxonomy_file`: where the taxonomy was read from, for provenance. `announce` is called with the account of a raw folder when its readers are chosen and before its files are opened;
-    `progress` with (root, files done, files to do) while they are.
+    `taxonomy_file`: where the taxonomy was read from, for provenance. `announce` is called with the account of a raw
+    folder when its readers are chosen and before its files are opened; `progress` with (root, files done, files to do)
+    while they are.
     """
 
     dry_run: bool = False

@@ -61,7 +61,8 @@ def walk(root: Path, ignore: Sequence[str] = (), without: Collection[Path] = ())
     patterns = (*IGNORED, *ignore)
     listing = Listing([], [])
     try:
-        next(os.scandir(root), None)
+        with os.scandir(root):
+            pass
     except OSError as error:
         raise InputError(f"cannot be listed ({error.strerror})", where=str(root)) from error
     for entry in _entries(root, root, without, listing.refused):

@@ -49,6 +49,8 @@ file filename file_name file_path filepath image image_name image_file image_pat
 파일 파일명 파일이름 이미지 이미지명 영상파일
 """
 FILE_WORDS = frozenset(fold(w) for w in _FILE_WORDS.split())
+# Units that a heading may bear behind its word; others are left alone, because then the values are not in ours.
+_UNIT = re.compile(r"[\s_(\[]+(kvp?|ma|m/s|mps)[)\]]*\s*$", re.IGNORECASE)
 LISTS = ("objects", "specimens")
 _SEPARATORS = re.compile(r"\s*[;|+]\s*")
 _DATE = r"(?P<y>\d{4})[-./년 ]?\s*(?P<m>\d{1,2})[-./월 ]?\s*(?P<d>\d{1,2})일?"
@@ -59,7 +61,7 @@ _MOMENT = re.compile(rf"^{_DATE}\.?[T _-]+{_TIME}$")
 
 def column_called(header: str) -> str | None:
     """The column that a header means, `date` and `time` included; None if it is no word that we know."""
-    return _BY_WORD.get(fold(header))
+    return _BY_WORD.get(fold(header)) or _BY_WORD.get(fold(_UNIT.sub("", header)))
 
 
 def coerce(column: str, value: object) -> object:

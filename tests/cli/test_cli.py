@@ -1,0 +1,161 @@
+"""The command line: what a user types, sees, and gets as exit code.
+
+It could be wrong while tests pass if only CliRunner's exceptions were looked at: so these run the installed command in
+a process of its own where a traceback, a slow start or a mixed stdout would show.
+"""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from assets.export import write_export
+from xqdata import manifest
+from xqdata.manifest import Project
+
+XQDATA = Path(sys.executable).with_name("xqdata")
+
+
+def run(folder: Path, *arguments: str, code: int = 0) -> subprocess.CompletedProcess[str]:
+    done = subprocess.run([XQDATA, *arguments], cwd=folder, capture_output=True, text=True, check=False, timeout=120)
+    assert done.returncode == code, done.stderr
+    assert "Traceback" not in done.stderr
+    return done
+
+
+@pytest.fixture(scope="module")
+def export(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("export")
+    write_export(folder / "raw")
+    return folder
+
+
+def test_help_names_every_command_and_answers_at_once(tmp_path: Path) -> None:
+    began = time.perf_counter()
+    shown = run(tmp_path, "--help").stdout
+    assert time.perf_counter() - began < 2  # 0.06 s on an idle machine; this catches an import of pandas or torch
+    for command in ("init", "ingest", "status", "taxonomy"):
+        assert command in shown
+
+
+@pytest.mark.parametrize("command", ["init", "ingest", "status", "taxonomy"])
+def test_every_command_has_help_with_an_example(tmp_path: Path, command: str) -> None:
+    assert f"xqdata {command}" in run(tmp_path, command, "--help").stdout.split("Example")[1]
+
+
+def test_nothing_heavy_is_imported(export: Path) -> None:
+    script = (
+        "import sys; from xqdata.cli import main; main(['ingest', 'raw', '--dry-run', '-q'], standalone_mode=False);"
+        "print([m for m in ('torch', 'fiftyone', 'ray', 'sklearn', 'pydicom') if m in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", script], cwd=export, capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
+
+
+def test_version_names_the_versions_that_matter(tmp_path: Path) -> None:
+    shown = run(tmp_path, "--version").stdout
+    assert all(name in shown for name in ("xqdata", "Python", "pillow", "imagehash", "pyarrow", "torch"))
+
+
+def test_ingest_tells_what_it_understood_and_balances(export: Path, tmp_path: Path) -> None:
+    shown = run(tmp_path, "ingest", str(export / "raw")).stdout
+    assert "reader tables: log.csv names" in shown
+    assert "reader folders: " in shown
+    assert "object = dracaena, scan_type = single_basket" in shown
+    document = json.loads(run(tmp_path, "ingest", str(export / "raw"), "--json").stdout)
+    assert document["found"] == document["recorded"] + sum(document["rejected"].values()) + document["sources"]
+    assert sum(cell["images"] for cell in document["cells"]) == document["images"]
+    assert document["changed"] is False
+    assert run(tmp_path, "ingest", str(export / "raw")).stdout.endswith(
+        "the tables in manifests/ stand as they were.\n"
+    )
+    stands = json.loads(run(tmp_path, "status", "--json").stdout)["tables"]
+    assert {table["name"] for table in stands} == set(manifest.TOGETHER)
+    assert all(table["stale"] == [] for table in stands)
+
+
+def test_a_dry_run_shows_all_and_writes_nothing(export: Path, tmp_path: Path) -> None:
+    wet = tmp_path / "wet"
+    dry = tmp_path / "dry"
+    wet.mkdir()
+    dry.mkdir()
+    shown = run(dry, "ingest", str(export / "raw"), "--dry-run").stdout
+    assert list(dry.iterdir()) == []
+    assert shown.endswith("Dry run: nothing was written.\n")
+    assert shown.splitlines()[:-2] == run(wet, "ingest", str(export / "raw")).stdout.splitlines()[:-2]
+
+
+def test_strict_exits_3_only_for_more_than_ignored_files(tmp_path: Path) -> None:
+    (tmp_path / "raw").mkdir()
+    Image.new("L", (8, 8)).save(tmp_path / "raw" / "a.png")
+    (tmp_path / "raw" / ".DS_Store").write_bytes(b"x")
+    run(tmp_path, "ingest", "raw", "--strict")
+    (tmp_path / "raw" / "b.png").write_bytes(b"")
+    run(tmp_path, "ingest", "raw")
+    assert "--strict" in run(tmp_path, "ingest", "raw", "--strict", code=3).stderr
+
+
+def test_quiet_says_nothing(export: Path, tmp_path: Path) -> None:
+    done = run(tmp_path, "ingest", str(export / "raw"), "--quiet")
+    assert (done.stdout, done.stderr) == ("", "")
+
+
+def test_ingest_without_a_folder_reads_the_known_ones_again(export: Path, tmp_path: Path) -> None:
+    assert "Missing argument" in run(tmp_path, "ingest", code=2).stderr
+    run(tmp_path, "ingest", f"lab={export / 'raw'}")
+    assert run(tmp_path, "ingest").stdout.startswith("lab: ")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "config", "told"),
+    [
+        (("ingest", "nowhere"), "", "nowhere: there is no such folder"),
+        (("ingest", "xqdata.toml"), "", "is a file, not a folder"),
+        (("ingest", "."), "[ingest]\nmax_pixel = 3", "unknown key ingest.max_pixel"),
+        (("ingest", ".", "--reader", "nobody"), "", "there is no reader 'nobody'"),
+        (("ingest", ".", "--taxonomy", "absent.toml"), "", "absent.toml: cannot be read"),
+        (("ingest", "."), '[[ingest.tables]]\npath = "absent.csv"', "absent.csv: cannot be read"),
+        (("init", "."), "", "is there already"),
+        (("status",), "nonsense", "is not valid TOML"),
+    ],
+)
+def test_a_mistake_gets_one_line(tmp_path: Path, arguments: tuple[str, ...], config: str, told: str) -> None:
+    (tmp_path / "xqdata.toml").write_text(config)
+    done = run(tmp_path, *arguments, code=1)
+    assert done.stderr.startswith("error: ")
+    assert told in done.stderr
+    assert done.stderr.count("\n") == 1
+
+
+def test_wrong_usage_exits_2(tmp_path: Path) -> None:
+    run(tmp_path, "ingest", "--no-such-option", code=2)
+    run(tmp_path, "no-such-command", code=2)
+
+
+def test_hostile_names_are_printed_as_text(tmp_path: Path) -> None:
+    (tmp_path / "raw").mkdir()
+    (tmp_path / "raw" / "[bold red]x\n\x1b[31mred.png").write_bytes(b"no picture")
+    shown = run(tmp_path, "ingest", "raw").stdout
+    assert "\x1b" not in shown
+    assert "[bold red]x\\n\\x1b[31mred.png" in shown
+
+
+def test_init_writes_a_config_that_ingest_takes(export: Path, tmp_path: Path) -> None:
+    run(tmp_path, "init", str(export / "raw"))
+    run(tmp_path, "ingest", str(export / "raw"))
+    rows = manifest.read(Project(tmp_path), "images", ["kvp", "operator"]).to_pylist()
+    assert sum(row["kvp"] is not None for row in rows) > 100
+
+
+def test_taxonomy_lists_the_reference(tmp_path: Path) -> None:
+    document = json.loads(run(tmp_path, "taxonomy", "--json").stdout)
+    assert (len(document["objects"]), len(document["scan_types"])) == (21, 13)
+    shown = run(tmp_path, "taxonomy").stdout
+    assert "tree_ear_mushroom" in shown
+    assert "목이버섯" in shown
