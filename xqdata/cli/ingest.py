@@ -67,7 +67,8 @@ def command(
     known = dict(manifest.provenance(project, "images").roots) if project.path("images").exists() else {}
     roots = resolve(raw or _again(known), known)
     with _progress(err) as progress:
-        live = _Live(out, progress)
+        # On one terminal the bar and the lines must go through one console, or they tear each other.
+        live = _Live(err if out.is_terminal and err.is_terminal else out, progress)
         file = str(taxonomy_path.resolve()) if taxonomy_path else None
         chosen = Options(dry_run, workers, readers, file, live.announce, live.progress)
         result = ingest(project, roots, settings, taxonomy, chosen)
@@ -110,8 +111,6 @@ class _Live:
 
     def announce(self, account: Account) -> None:
         """Say which readers were chosen and what they make of a few paths."""
-        # Printed on the bar's console when both are the same terminal, so that the bar does not tear the lines.
-        self.bar.console.file.flush()
         title = Text.assemble(opt.shown(account.root.name, "bold"), f": {account.found:,} files in ")
         self.out.print(title.append_text(opt.shown(account.root.location)), soft_wrap=True)
         for name, why in account.readers:
@@ -128,7 +127,7 @@ class _Live:
         if root not in self.tasks:
             self.tasks[root] = self.bar.add_task(opt.shown_path(root), total=total, rate="")
         task = self.tasks[root]
-        self.bar.update(task, completed=done)
+        self.bar.update(task, completed=done, visible=done < total)
         speed = self.bar.tasks[self.bar.task_ids.index(task)].speed
         self.bar.update(task, rate=f"{speed:,.0f} files/s" if speed else "")
 
