@@ -48,10 +48,10 @@ def test_images_has_the_columns_that_the_design_names():
 
 
 def test_reject_reasons_are_those_of_the_design():
-    assert set(schema.REJECT_REASONS) == set(
-        "ignored empty truncated not_an_image unsupported too_large unreadable outside_root vanished bad_annotation"
-        .split()
-    )
+    named = """
+    ignored empty truncated not_an_image unsupported too_large unreadable outside_root vanished bad_annotation
+    """
+    assert set(schema.REJECT_REASONS) == set(named.split())
 
 
 @pytest.mark.parametrize(

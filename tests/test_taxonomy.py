@@ -109,7 +109,9 @@ def test_folding_twice_changes_nothing(text):
 
 @given(st.sampled_from("apple tree_ear_mushroom single_basket 목이버섯".split()), st.randoms(use_true_random=False))
 def test_case_and_separators_never_matter(name, random):
-    pieces = itertools.chain.from_iterable((random.choice((c, c.upper())), random.choice(("", " ", "_", "-"))) for c in name)
+    pieces = itertools.chain.from_iterable(
+        (random.choice((c, c.upper())), random.choice(("", " ", "_", "-"))) for c in name
+    )
     assert taxonomy.fold("".join(pieces)) == taxonomy.fold(name)
 
 

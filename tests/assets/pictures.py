@@ -25,7 +25,9 @@ def deep(height: int = 12, width: int = 16, seed: int = 0) -> NDArray[np.uint16]
     return np.random.default_rng(seed).integers(0, 65536, (height, width), np.uint16)
 
 
-def encoded(picture: Image.Image | NDArray[np.uint8] | NDArray[np.uint16], format: str = "PNG", **options: object) -> bytes:
+def encoded(
+    picture: Image.Image | NDArray[np.uint8] | NDArray[np.uint16], format: str = "PNG", **options: object
+) -> bytes:
     """A picture as the bytes of a file, by Pillow."""
     image = picture if isinstance(picture, Image.Image) else Image.fromarray(picture)
     buffer = io.BytesIO()
