@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, settings
 
 from xqdata import taxonomy as taxonomies
+from xqdata.config import IngestConfig
 from xqdata.manifest import Project
+from xqdata.readers import Tree
 from xqdata.taxonomy import Taxonomy
 
 _QUIET = [HealthCheck.too_slow, HealthCheck.function_scoped_fixture]
@@ -35,3 +39,14 @@ def raw(tmp_path: Path) -> Path:
 @pytest.fixture(scope="session")
 def reference() -> Taxonomy:
     return taxonomies.load()
+
+
+@pytest.fixture
+def tree(raw: Path, reference: Taxonomy) -> Callable[..., Tree]:
+    """Makes the listing that readers see: of the given paths, which need not exist, or of what lies in `raw`."""
+
+    def make(*paths: str, location: Path = raw, **ingest: Any) -> Tree:
+        listed = paths or [p.relative_to(location).as_posix() for p in location.rglob("*") if p.is_file()]
+        return Tree("raw", location, sorted(listed), reference, IngestConfig(**ingest), location.parent)
+
+    return make
