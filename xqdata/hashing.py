@@ -15,6 +15,8 @@ import scipy.fft
 from numpy.typing import NDArray
 from PIL import Image
 
+from xqdata import kernels
+
 Grey = NDArray[np.uint8] | NDArray[np.float32]
 _HIGHFREQ_FACTOR = 4
 
@@ -35,21 +37,26 @@ def hashes(grey: Grey) -> Hashes:
     """
     if grey.ndim != 2 or grey.dtype not in (np.uint8, np.float32):
         raise ValueError(f"grey is {grey.dtype} of shape {grey.shape}, not (height, width) of uint8 or float32")
-    image = Image.fromarray(grey)
     return Hashes(
-        phash=int.from_bytes(_phash(image, 8), "big"),
-        dhash=int.from_bytes(_dhash(image, 8), "big"),
-        phash256=_phash(image, 16),
+        phash=int.from_bytes(_phash(grey, 8), "big"),
+        dhash=int.from_bytes(_dhash(grey, 8), "big"),
+        phash256=_phash(grey, 16),
     )
 
 
-def _phash(image: Image.Image, size: int) -> bytes:
+def _phash(grey: Grey, size: int) -> bytes:
     side = size * _HIGHFREQ_FACTOR
-    pixels = np.asarray(image.resize((side, side), Image.Resampling.LANCZOS))
+    pixels = _resize(grey, side, side)
     frequencies = scipy.fft.dct(scipy.fft.dct(pixels, axis=0), axis=1)[:size, :size]
     return np.packbits(frequencies > np.median(frequencies)).tobytes()
 
 
-def _dhash(image: Image.Image, size: int) -> bytes:
-    pixels = np.asarray(image.resize((size + 1, size), Image.Resampling.LANCZOS))
+def _dhash(grey: Grey, size: int) -> bytes:
+    pixels = _resize(grey, size + 1, size)
     return np.packbits(pixels[:, 1:] > pixels[:, :-1]).tobytes()
+
+
+def _resize(grey: Grey, width: int, height: int) -> Grey:
+    if grey.dtype == np.uint8 and kernels.AVAILABLE and max(grey.shape) <= kernels.MAX_SIDE:
+        return kernels.reduce(np.ascontiguousarray(grey), width, height)
+    return np.asarray(Image.fromarray(grey).resize((width, height), Image.Resampling.LANCZOS))

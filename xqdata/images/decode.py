@@ -11,15 +11,18 @@ import io
 import struct
 import warnings
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
+import cv2
 import imagecodecs
 import numpy as np
 import tifffile
 from numpy.typing import NDArray
-from PIL import ExifTags, Image
+from PIL import ExifTags, Image, ImageFile
 
+from xqdata import kernels
 from xqdata.hashing import Grey
 
 Pixels = NDArray[Any]
@@ -57,6 +60,9 @@ _TAGS = (
     "Orientation",
 )
 _MAX_TAG = 1000
+_LATE_CHUNKS = 1 << 16
+# Pillow's mode: the axes behind height and width.
+_QUICK_MODES: dict[str, tuple[int, ...]] = {"L": (), "LA": (2,), "RGB": (3,), "RGBA": (4,)}
 
 
 @dataclass(frozen=True)
@@ -122,7 +128,7 @@ def sniff(head: bytes) -> str:
     if not head:
         raise BadImage("empty", "the file holds no bytes")
     for magic, name in _MAGIC:
-        if head.startswith(magic):
+        if head.startswith(magic) and (name != "BMP" or _is_bmp(head)):
             return name
     if head[:4] == b"RIFF" and head[8:12] == b"WEBP":
         return "WEBP"
@@ -151,7 +157,7 @@ def pages(data: bytes, limits: Limits) -> Iterator[Page | tuple[int, BadImage]]:
     elif kind == "PNG" and _png_bit_depth(data) == 16:
         yield _deep_png(data, limits)
     else:
-        yield _with_pillow(data, kind, limits)
+        yield _plain(data, kind, limits)
 
 
 def deep_grey(pixels: Pixels, window: tuple[float, float] | None) -> NDArray[np.float32]:
@@ -175,6 +181,11 @@ def deep_grey(pixels: Pixels, window: tuple[float, float] | None) -> NDArray[np.
     return np.clip(scaled, 0.0, 255.0).astype(np.float32)
 
 
+def _is_bmp(head: bytes) -> bool:
+    # Two letters are no magic number: many a text begins with them. The size of the second header tells.
+    return len(head) < 18 or int.from_bytes(head[14:18], "little") in (12, 16, 40, 52, 56, 64, 108, 124)
+
+
 def _what_else(head: bytes) -> str:
     if b"\0" not in head:
         try:
@@ -185,14 +196,14 @@ def _what_else(head: bytes) -> str:
     return f"its first bytes are those of no known image: {head[:8].hex(' ')}"
 
 
-def _check_size(width: int, height: int, limits: Limits) -> None:
+def _check_size(width: int, height: int, limits: Limits, channels: int = 1) -> None:
     if width < 1 or height < 1:
         raise BadImage("unreadable", f"the picture is {width} x {height} pixels")
-    if width * height > limits.max_pixels:
-        raise BadImage(
-            "too_large",
-            f"{width} x {height} pixels, more than max_pixels = {limits.max_pixels} of xqdata.toml",
-        )
+    # Four values make a pixel of the usual kind; a file of few pixels with thousands of values each is as large.
+    if width * height * max(1, channels // 4) > limits.max_pixels:
+        of = f" of {channels} values" if channels > 4 else ""
+        told = f"{width} x {height} pixels{of}, more than max_pixels = {limits.max_pixels} of xqdata.toml"
+        raise BadImage("too_large", told)
 
 
 def _failed(error: BaseException, kind: str, data: bytes) -> BadImage:
@@ -219,32 +230,67 @@ def _complete(kind: str, data: bytes) -> bool:
     return True
 
 
-# --- up to 8 bits: Pillow
+# --- up to 8 bits: what Pillow gives, by a faster decoder where it gives the same
 
 
-def _with_pillow(data: bytes, kind: str, limits: Limits) -> Page:
+def _plain(data: bytes, kind: str, limits: Limits) -> Page:
     try:
         with _open(data, kind) as image:
             _check_size(*image.size, limits)
             frames = int(getattr(image, "n_frames", 1))
+            tags = _pillow_tags(image, data) | ({"frames": str(frames)} if frames > 1 else {})
+            bits = _bit_depth(image, kind, data)
+            pixels = _quick(data, kind, image, bits)
+            if pixels is not None:
+                return Page(0, pixels, plain_grey(pixels), kind, image.mode, bits, tags)
             image.load()
-            tags = _pillow_tags(image) | ({"frames": str(frames)} if frames > 1 else {})
-            return _from_pillow(image, kind, 0, _bit_depth(image, kind, data), tags)
+            return _from_pillow(image, kind, 0, bits, tags)
     except Exception as error:
         raise _failed(error, kind, data) from error
 
 
-def _open(data: bytes, kind: str) -> Image.Image:
+def _quick(data: bytes, kind: str, image: Image.Image, bits: int) -> Pixels | None:
+    """The pixels by imagecodecs, which hands them over without Pillow's two copies, or None where Pillow must do it.
+
+    Only cases in which both give the same bytes; whatever looks damaged is left to Pillow, which says how.
+    """
+    if bits != 8 or image.mode not in _QUICK_MODES or "transparency" in image.info or not _complete(kind, data):
+        return None
+    decode = {"JPEG": imagecodecs.jpeg8_decode, "PNG": imagecodecs.spng_decode}.get(kind)
+    if decode is None:
+        return None
+    try:
+        pixels = np.asarray(decode(data))
+    except Exception:  # noqa: BLE001 - as below: Pillow's error is the one that is told
+        return None
+    expected = (image.height, image.width, *_QUICK_MODES[image.mode])
+    return pixels if pixels.dtype == np.uint8 and pixels.shape == expected else None
+
+
+def plain_grey(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Pillow's grey of decoded 8-bit pixels of the modes L, LA, RGB and RGBA; (height, width) uint8."""
+    if pixels.ndim == 2:
+        return pixels
+    if pixels.shape[2] == 2:
+        return np.ascontiguousarray(pixels[..., 0])
+    if not kernels.AVAILABLE:
+        return np.asarray(Image.fromarray(pixels).convert("L"))
+    planes: list[NDArray[np.uint8]] = list(cv2.split(pixels)[:3])  # type: ignore[arg-type]
+    return kernels.grey_of(*planes)
+
+
+@contextmanager
+def _open(data: bytes, kind: str) -> Iterator[Image.Image]:
+    """Pillow's image of `data`, untouched by what other code has set for the whole process."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        before, Image.MAX_IMAGE_PIXELS = (
-            Image.MAX_IMAGE_PIXELS,
-            None,
-        )  # our own limit is checked before loading
+        before = Image.MAX_IMAGE_PIXELS, ImageFile.LOAD_TRUNCATED_IMAGES
+        Image.MAX_IMAGE_PIXELS, ImageFile.LOAD_TRUNCATED_IMAGES = None, False  # our own limit is checked before loading
         try:
-            return Image.open(io.BytesIO(data), formats=[kind])
+            with Image.open(io.BytesIO(data), formats=[kind]) as image:
+                yield image
         finally:
-            Image.MAX_IMAGE_PIXELS = before
+            Image.MAX_IMAGE_PIXELS, ImageFile.LOAD_TRUNCATED_IMAGES = before
 
 
 def _from_pillow(image: Image.Image, kind: str, index: int, bits: int, tags: dict[str, str]) -> Page:
@@ -267,10 +313,15 @@ def _bit_depth(image: Image.Image, kind: str, data: bytes) -> int:
     return 1 if image.mode == "1" else 8
 
 
-def _pillow_tags(image: Image.Image) -> dict[str, str]:
-    named = {ExifTags.TAGS.get(number, ""): value for number, value in image.getexif().items()}
-    text = dict(getattr(image, "text", {}))
-    found = {k: v for k, v in named.items() if k in _TAGS} | text
+def _pillow_tags(image: Image.Image, data: bytes) -> dict[str, str]:
+    # Pillow decodes a whole PNG to look for text behind the pixels: only where there is some.
+    late = image.format == "PNG" and any(
+        chunk in data[-_LATE_CHUNKS:] for chunk in (b"tEXt", b"zTXt", b"iTXt", b"eXIf")
+    )
+    exif = image.getexif() if late or image.format != "PNG" or "exif" in image.info else {}
+    named = {ExifTags.TAGS.get(number, ""): value for number, value in exif.items()}
+    text = {} if image.format != "PNG" else image.text if late else image.info  # type: ignore[attr-defined]
+    found = {k: v for k, v in named.items() if k in _TAGS} | {k: v for k, v in text.items() if isinstance(v, str)}
     return {str(k): str(v)[:_MAX_TAG] for k, v in found.items() if isinstance(v, str | int | float)}
 
 
@@ -289,7 +340,7 @@ def _deep_png(data: bytes, limits: Limits) -> Page:
             raise BadImage("truncated", "PNG: the end of the file is missing")
         pixels = np.asarray(imagecodecs.png_decode(data))
         with _open(data, "PNG") as image:
-            tags = _pillow_tags(image)
+            tags = _pillow_tags(image, data)
     except Exception as error:
         raise _failed(error, "PNG", data) from error
     return _deep(pixels, "PNG", 0, 16, limits, tags)
@@ -307,26 +358,49 @@ def _deep(pixels: Pixels, kind: str, index: int, bits: int, limits: Limits, tags
 
 def _tiff(data: bytes, limits: Limits) -> Iterator[Page | tuple[int, BadImage]]:
     try:
+        count, whole = _tiff_chain(data)
         file = tifffile.TiffFile(io.BytesIO(data))
-        listed = [page for page in file.pages if not getattr(page, "is_reduced", False)]
     except Exception as error:
         raise _failed(error, "TIFF", data) from error
     with file:
-        if not listed:
-            raise BadImage("truncated", "TIFF: no page can be found")
-        for index, page in enumerate(listed):
+        for index in range(count):
             try:
-                yield _tiff_page(page, index, data, limits)
+                page = file.pages[index].aspage()
+                if not page.is_reduced:  # a thumbnail of another page
+                    yield _tiff_page(page, index, data, limits)
             except Exception as error:  # noqa: BLE001 - as above
                 yield index, _failed(error, "TIFF", data)
+    if not whole:
+        yield count, BadImage("truncated", f"TIFF: the file ends before the tags of page {count}")
+
+
+def _tiff_chain(data: bytes) -> tuple[int, bool]:
+    """How many pages the chain of a TIFF reaches inside the file, and whether the chain ends rather than is cut off.
+
+    Chains that come back on themselves end where they do. Source: TIFF 6.0, section 2; BigTIFF.
+    """
+    order = "<" if data[:2] == b"II" else ">"
+    big = struct.unpack_from(order + "H", data, 2)[0] == 43
+    offset_format, count_format, entry = ("Q", "Q", 20) if big else ("I", "H", 12)
+    (offset,) = struct.unpack_from(order + offset_format, data, 8 if big else 4)
+    seen: set[int] = set()
+    while offset and offset not in seen:
+        try:
+            (entries,) = struct.unpack_from(order + count_format, data, offset)
+            after = offset + struct.calcsize(order + count_format) + entries * entry
+            (following,) = struct.unpack_from(order + offset_format, data, after)
+        except struct.error:
+            return len(seen), False
+        seen.add(offset)
+        offset = following
+    return len(seen), True
 
 
 def _tiff_page(page: Any, index: int, data: bytes, limits: Limits) -> Page:
-    page = page.aspage()
-    _check_size(page.imagewidth, page.imagelength * max(1, page.imagedepth), limits)
-    for start, count in zip(page.dataoffsets, page.databytecounts, strict=False):
-        if start + count > len(data):
-            raise BadImage("truncated", f"TIFF: page {index} needs {start + count} bytes, the file has {len(data)}")
+    _check_size(page.imagewidth, page.imagelength * max(1, page.imagedepth), limits, page.samplesperpixel)
+    for start, size in zip(page.dataoffsets, page.databytecounts, strict=False):
+        if start + size > len(data):
+            raise BadImage("truncated", f"TIFF: page {index} needs {start + size} bytes, the file has {len(data)}")
     tags = {t.name: str(t.value)[:_MAX_TAG] for t in page.tags if t.name in _TAGS}
     bits = page.bitspersample if isinstance(page.bitspersample, int) else max(page.bitspersample)
     if bits <= 8:

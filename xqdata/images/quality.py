@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Any, cast
 
@@ -10,7 +11,10 @@ import numpy as np
 import xxhash
 from numpy.typing import NDArray
 
+from xqdata.hashing import Grey
 from xqdata.images.decode import Page
+
+Mask = NDArray[np.uint8]  # 0 and 1
 
 # Share of the picture's range that still counts as its air, or opaque, end. The baskets and bags of the scanners that
 # we know begin at 5% below air; detector noise in air stays within 1%.
@@ -42,23 +46,23 @@ def measure(page: Page, polarity: str | None = None) -> Quality:
     """The figures of `page`. `polarity` as declared, or None to measure it on the picture's border."""
     grey = page.grey
     mean, std = _moments(page)
-    low, high = float(grey.min()), float(grey.max())
-    span = high - low
-    if span == 0:
+    low, high, _, _ = cv2.minMaxLoc(grey)
+    if low == high:
         return Quality(mean, std, None, polarity, None, None, None)
-    bright = grey >= high - _END * span
-    dark = grey <= low + _END * span
+    bright = _at_least(grey, high - _END * (high - low))
+    dark = 1 - _at_least(grey, low + _END * (high - low), strictly=True)
     polarity = polarity or _polarity(bright, dark)
+    sharpness = _sharpness(grey)
     if polarity is None:
-        return Quality(mean, std, _sharpness(grey), None, None, None, None)
+        return Quality(mean, std, sharpness, None, None, None, None)
     air, opaque = (bright, dark) if polarity == "air_bright" else (dark, bright)
     return Quality(
         mean,
         std,
-        _sharpness(grey),
+        sharpness,
         polarity,
-        air_fraction=float(np.count_nonzero(air) / air.size),
-        opaque_fraction=float(np.count_nonzero(opaque) / opaque.size),
+        air_fraction=cv2.countNonZero(air) / air.size,
+        opaque_fraction=cv2.countNonZero(opaque) / opaque.size,
         content_box=_content_box(air),
     )
 
@@ -76,22 +80,34 @@ def pixel_hash(page: Page) -> str:
 
 def _moments(page: Page) -> tuple[float, float]:
     """Mean and standard deviation of the grey values as a share of the dtype's range; of floats, as they are."""
-    pixels = page.pixels
     if page.grey.dtype == np.uint8:
-        values, top = page.grey, 255.0
-    else:
-        values = pixels if pixels.ndim == 2 else pixels[..., 0]
-        top = float(np.iinfo(cast(Any, values.dtype)).max) if values.dtype.kind in "ui" else 1.0
-    finite = values if values.dtype.kind in "ui" else values[np.isfinite(values)]
-    if not finite.size:
-        return 0.0, 0.0
-    mean, std = cv2.meanStdDev(finite) if finite.dtype == np.uint8 else (finite.mean(), finite.std(dtype=np.float64))
-    return _rounded(float(np.ravel(mean)[0]) / top), _rounded(float(np.ravel(std)[0]) / top)
+        return _mean_and_std(page.grey, 255.0)
+    values = page.pixels if page.pixels.ndim == 2 else page.pixels[..., 0]
+    if values.dtype.kind in "ui":
+        return _mean_and_std(values.astype(np.float64), float(np.iinfo(cast(Any, values.dtype)).max))
+    finite = values[np.isfinite(values)].astype(np.float64)
+    return _mean_and_std(finite, 1.0) if finite.size else (0.0, 0.0)
 
 
-def _sharpness(grey: NDArray[np.uint8] | NDArray[np.float32]) -> float:
-    edges = cv2.Laplacian(grey, cv2.CV_32F)
-    return _rounded(float(edges.var(dtype=np.float64)) / float(grey.var(dtype=np.float64)))
+def _mean_and_std(values: NDArray[Any], top: float) -> tuple[float, float]:
+    mean, std = cv2.meanStdDev(values)
+    return _rounded(float(mean[0, 0]) / top), _rounded(float(std[0, 0]) / top)
+
+
+def _at_least(grey: Grey, bound: float, *, strictly: bool = False) -> Mask:
+    # cv2.threshold keeps what is greater than its bound, and takes whole numbers for 8-bit pictures.
+    if grey.dtype == np.uint8:
+        bound = math.floor(bound) if strictly else math.ceil(bound) - 1
+    elif not strictly:
+        bound = float(np.nextafter(np.float32(bound), np.float32(-np.inf)))
+    return cast(Mask, cv2.threshold(grey, bound, 1, cv2.THRESH_BINARY)[1].astype(np.uint8, copy=False))
+
+
+def _sharpness(grey: Grey) -> float:
+    edges = cv2.Laplacian(grey, cv2.CV_16S if grey.dtype == np.uint8 else cv2.CV_32F)
+    _, of_edges = _mean_and_std(edges, 1.0)
+    _, of_grey = _mean_and_std(grey, 1.0)
+    return _rounded((of_edges / of_grey) ** 2)
 
 
 def _rounded(value: float) -> float:
@@ -99,7 +115,7 @@ def _rounded(value: float) -> float:
     return float(f"{value:.9g}")
 
 
-def _polarity(bright: NDArray[np.bool_], dark: NDArray[np.bool_]) -> str | None:
+def _polarity(bright: Mask, dark: Mask) -> str | None:
     at_bright, at_dark = _border_share(bright), _border_share(dark)
     if at_bright >= _BORDER_SHARE and at_dark <= _OTHER_SHARE:
         return "air_bright"
@@ -108,15 +124,16 @@ def _polarity(bright: NDArray[np.bool_], dark: NDArray[np.bool_]) -> str | None:
     return None
 
 
-def _border_share(end: NDArray[np.bool_]) -> float:
+def _border_share(end: Mask) -> float:
     border = np.concatenate([end[0], end[-1], end[:, 0], end[:, -1]])
     return np.count_nonzero(border) / border.size
 
 
-def _content_box(air: NDArray[np.bool_]) -> list[int] | None:
-    content = cv2.morphologyEx((~air).astype(np.uint8), cv2.MORPH_OPEN, _LINE)
-    rows = np.flatnonzero(content.mean(axis=1) > _SPECK)
-    columns = np.flatnonzero(content.mean(axis=0) > _SPECK)
+def _content_box(air: Mask) -> list[int] | None:
+    content = cv2.morphologyEx(1 - air, cv2.MORPH_OPEN, _LINE)
+    height, width = content.shape
+    columns = np.flatnonzero(cv2.reduce(content, 0, cv2.REDUCE_SUM, dtype=cv2.CV_32S) > _SPECK * height)
+    rows = np.flatnonzero(cv2.reduce(content, 1, cv2.REDUCE_SUM, dtype=cv2.CV_32S) > _SPECK * width)
     if not rows.size or not columns.size:
         return None
     left, top = int(columns[0]), int(rows[0])

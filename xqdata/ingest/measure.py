@@ -172,6 +172,8 @@ def _measure_open(file: BinaryIO, base: dict[str, Any], rules: Rules) -> list[di
     base |= {"sha256": hashlib.sha256(data).hexdigest(), "bytes": len(data)}
     try:
         rows = list(_measure_pages(data, rules))
+        if not rows:
+            raise BadImage("unreadable", "the file holds no picture")
     except BadImage as error:
         return [base | _reject(error.reason, error.message)]
     if not any(row["kind"] == "image" for row in rows):
