@@ -60,21 +60,22 @@ class _File(Model):
 
 @dataclass(frozen=True)
 class Taxonomy:
-    """Objects and scan types by the name that the tables use."""
+    """Objects and scan types by the name that the tables use. `where`: the file, for messages."""
 
     name: str
+    where: str
     objects: Mapping[str, ObjectTerm]
     scan_types: Mapping[str, ScanTypeTerm]
 
     @cached_property
     def object_spellings(self) -> dict[str, str]:
         """Folded spelling to object name."""
-        return _index(self.objects, self.name)
+        return _index(self.objects, self.where)
 
     @cached_property
     def scan_type_spellings(self) -> dict[str, str]:
         """Folded spelling to scan type name."""
-        return _index(self.scan_types, self.name)
+        return _index(self.scan_types, self.where)
 
     def find_object(self, text: str) -> str | None:
         """The name of the object that `text` means, or None."""
@@ -118,7 +119,7 @@ def load(path: Path | None = None) -> Taxonomy:
 
 
 def _checked(file: _File, where: str) -> Taxonomy:
-    taxonomy = Taxonomy(file.name or Path(where).stem, file.objects, file.scan_types)
+    taxonomy = Taxonomy(file.name or Path(where).stem, where, file.objects, file.scan_types)
     # Built now, so that a spelling that means two things is an error of the file and not of a later use.
     _ = taxonomy.object_spellings, taxonomy.scan_type_spellings
     return taxonomy

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections import Counter
 from dataclasses import asdict
 from pathlib import Path
@@ -68,7 +69,7 @@ def command(
     roots = resolve(raw or _again(known), known)
     with _progress(err) as progress:
         # On one terminal the bar and the lines must go through one console, or they tear each other.
-        live = _Live(err if out.is_terminal and err.is_terminal else out, progress)
+        live = _Live(err if sys.stdout.isatty() and sys.stderr.isatty() else out, progress)
         file = str(taxonomy_path.resolve()) if taxonomy_path else None
         chosen = Options(dry_run, workers, readers, file, live.announce, live.progress)
         result = ingest(project, roots, settings, taxonomy, chosen)
@@ -136,6 +137,7 @@ def _report(out: Console, result: Result, summary: Summary, taxonomy: Taxonomy, 
     out.print()
     for renderable in crosstab(summary, taxonomy, out.width):
         out.print(renderable)
+    out.print()
     _counts(out, summary)
     _rejects(out, result, summary)
     _unknowns(out, summary, taxonomy)

@@ -50,7 +50,7 @@ class Tables:
             if left:
                 notes.append(f"{log.path}: {len(left)} files have no row, the first is {left[0]}")
         without = sum(row.item.startswith("row") and "no file" in row.message for row in bad)
-        notes += [f"{without} rows name no file that is here"] if without else []
+        notes += [f"rows that name no file: {without}"] if without else []
         return Reading(fields, sources, outside, bad, notes)
 
 
