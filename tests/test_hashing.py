@@ -11,11 +11,11 @@ import io
 import imagehash
 import numpy as np
 import pytest
-from assets.pictures import deep, encoded
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
+from assets.pictures import deep, encoded
 from xqdata.hashing import Hashes, hashes
 from xqdata.images import Limits, Page, deep_grey, pages
 

@@ -18,11 +18,11 @@ import imagecodecs
 import numpy as np
 import pytest
 import tifffile
-from assets.pictures import colour, deep, encoded, grey
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image, ImageFile
 
+from assets.pictures import colour, deep, encoded, grey
 from xqdata import schema
 from xqdata.images import HEAD_BYTES, BadImage, Limits, Page, pages, sniff
 

@@ -10,8 +10,8 @@ import io
 
 import numpy as np
 import pytest
-from assets.pictures import colour, deep, grey
 
+from assets.pictures import colour, deep, grey
 from xqdata.images import BadImage, Limits, Page, pages
 
 pydicom = pytest.importorskip("pydicom", reason="pydicom is not installed: pip install 'xqdata[dicom]'")

@@ -12,9 +12,9 @@ import imagecodecs
 import numpy as np
 import pytest
 import tifffile
-from assets.pictures import colour, deep, encoded, grey
 from PIL import Image
 
+from assets.pictures import colour, deep, encoded, grey
 from xqdata.images import Limits, Page, pages, pixel_hash
 
 

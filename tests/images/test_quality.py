@@ -11,8 +11,8 @@ import io
 import numpy as np
 import pytest
 import tifffile
-from assets.pictures import encoded
 
+from assets.pictures import encoded
 from xqdata.images import Limits, Page, measure, pages
 
 

@@ -11,10 +11,10 @@ from datetime import datetime
 
 import pyarrow as pa
 import pytest
-from assets.rows import image, reject
 from hypothesis import given
 from hypothesis import strategies as st
 
+from assets.rows import image, reject
 from xqdata import schema
 from xqdata.manifest import digest, nothing
 

@@ -16,8 +16,8 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from assets.rows import image, reject
 
+from assets.rows import image, reject
 from xqdata import manifest, schema
 from xqdata.errors import TableError
 from xqdata.manifest import Origin, Project, store

@@ -13,8 +13,8 @@ from datetime import date, datetime, time
 
 import openpyxl
 import pytest
-from assets.pictures import save
 
+from assets.pictures import save
 from xqdata.config import TableConfig
 from xqdata.errors import ConfigError, InputError
 from xqdata.readers.tables import Tables
@@ -106,7 +106,7 @@ def test_rows_without_a_file_and_files_without_a_row_are_told(log, tree):
     ((bad),) = found.bad_rows
     assert (bad.path, bad.item, bad.message) == ("log.csv", "row 3", "no file is called 'gone.png'")
     assert "log.csv: 1 files have no row, the first is b.png" in found.notes
-    assert "1 rows name no file that is here" in found.notes
+    assert "rows that name no file: 1" in found.notes
 
 
 def bad_rows(found):

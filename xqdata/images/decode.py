@@ -20,7 +20,7 @@ import imagecodecs
 import numpy as np
 import tifffile
 from numpy.typing import NDArray
-from PIL import ExifTags, Image, ImageFile
+from PIL import ExifTags, Image, ImageFile, UnidentifiedImageError
 
 from xqdata import kernels
 from xqdata.hashing import Grey
@@ -212,6 +212,8 @@ def _failed(error: BaseException, kind: str, data: bytes) -> BadImage:
         return error
     if isinstance(error, MemoryError):
         return BadImage("too_large", "decoding it needs more memory than there is")
+    if isinstance(error, UnidentifiedImageError):  # its own message tells where in memory the file lay
+        return BadImage("unreadable" if _complete(kind, data) else "truncated", f"{kind}: the header is damaged")
     text = " ".join(str(error).split()) or type(error).__name__
     cut = "truncated" in text.lower() or not _complete(kind, data)
     return BadImage("truncated" if cut else "unreadable", f"{kind}: {text}")

@@ -69,10 +69,12 @@ class Describer:
             typed, other = self._typed(fields)
             for column, value in typed.items():
                 self._merge(row, by, column, value, name, path)
+            if by.get("acquired_at") != name:
+                other.pop("acquired_precision", None)
             extra = other | extra
         if tags:
             extra.setdefault("tags", json.loads(tags))
-        self._finish(row)
+        self._finish(row, by, path)
         row["reader"] = ", ".join(name for name, _ in said) or None
         row["label_source"] = by.get("objects")
         row["extra"] = json.dumps(extra, ensure_ascii=False, sort_keys=True, default=str)
@@ -115,13 +117,9 @@ class Describer:
             else:
                 other[word] = value
         if objects:
-            named = [self.taxonomy.find_object(o) or o for o in objects]
-            typed["objects"] = list(dict.fromkeys(named))
-            typed["specimens"] = _qualified(specimens, named)
-        elif specimens:
+            typed["objects"] = [self.taxonomy.find_object(o) or o for o in objects]
+        if specimens:
             typed["specimens"] = specimens
-        if not typed.get("specimens"):
-            typed.pop("specimens", None)
         return typed, other
 
     def _set(self, typed: dict[str, Any], other: dict[str, Any], column: str, value: object) -> None:
@@ -136,21 +134,23 @@ class Describer:
         if column == "acquired_at" and is_day_only(value):
             other["acquired_precision"] = "day"
 
-    def _finish(self, row: dict[str, Any]) -> None:
-        objects = row.get("objects") or []
+    def _finish(self, row: dict[str, Any], by: dict[str, str], path: str) -> None:
+        named = row.get("objects") or []
+        row["specimens"] = _qualified(row.get("specimens") or [], named) or None
+        objects = list(dict.fromkeys(named))
+        row["objects"] = objects or None
         row["object"] = objects[0] if len(objects) == 1 else None
-        row["specimens"] = _qualified(row.get("specimens") or [], objects) or None
         term = self.taxonomy.scan_types.get(row.get("scan_type") or "")
         for column, value in (term.factors if term else {}).items():
-            row.setdefault(column, value)
+            self._merge(row, by, column, value, f"scan type {row['scan_type']}", path)
 
 
 def _qualified(specimens: list[str], objects: list[str]) -> list[str]:
     """Specimen names that are mere numbers count within their object: number 3 of the apples is no number 3 of the
     mangoes. So they become `apple-3`, where it is clear which object is meant.
     """
-    if len(objects) == 1:
-        objects = objects * len(specimens)
+    if len(set(objects)) == 1:
+        objects = objects[:1] * len(specimens)
     if len(objects) != len(specimens):
         return specimens
     return [f"{o}-{s}" if s.isdigit() else s for s, o in zip(specimens, objects, strict=True)]

@@ -47,7 +47,7 @@ def _parse(argument: str) -> Root:
         raise InputError("is a file, not a folder", where=argument, hint="name the folder that holds the scans")
     location = path.resolve()
     name = alias or paths.spell(location.name)
-    if not name:
+    if name in ("", ".", ".."):
         raise InputError("has no name of its own", where=argument, hint=f"give it an alias: NAME={argument}")
     return Root(name, location)
 

@@ -235,7 +235,8 @@ def _joined(name: str, before: pa.Table, pieces: Sequence[pa.Table], roots: Sequ
 
 def _gone(before: pa.Table, root: str, images: pa.Table, rejects: pa.Table, sources: pa.Table) -> pa.Table:
     """Rows of images that an earlier run saw below `root` and whose file is no longer there, marked missing."""
-    here = pa.chunked_array([*images["path"].chunks, *rejects["path"].chunks, *sources["path"].chunks], pa.string())
+    refused = rejects.filter(pc.not_equal(rejects["reason"], "vanished"))
+    here = pa.chunked_array([*images["path"].chunks, *refused["path"].chunks, *sources["path"].chunks], pa.string())
     mine = before.filter(pc.equal(before["root"], root))
     gone = mine.filter(pc.invert(pc.is_in(mine["path"], here.combine_chunks())))
     position = schema.IMAGES.names.index("missing")

@@ -6,6 +6,7 @@ import json
 import os
 import uuid
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -96,12 +97,8 @@ def provenance(project: Project, name: str) -> Provenance:
         return Provenance(**json.loads(metadata[KEY]))
     except FileNotFoundError:
         raise _absent(project, name) from None
-    except (KeyError, TypeError, ValueError, pa.ArrowException) as error:
-        raise TableError(
-            f"is not a table of xqdata or is damaged ({error})",
-            where=str(project.path(name)),
-            hint="move it away and run the command that makes it again",
-        ) from error
+    except (KeyError, TypeError, ValueError, OSError, pa.ArrowException) as error:
+        raise _damaged(project, name, error) from error
 
 
 def read(project: Project, name: str, columns: Sequence[str] | None = None, *, together: bool = True) -> pa.Table:
@@ -110,7 +107,9 @@ def read(project: Project, name: str, columns: Sequence[str] | None = None, *, t
     `together=False` takes a table whose neighbours come from another run: only ingest, which writes them anew, may.
     """
     wanted = _readable(project, name, columns, together)
-    return pq.read_table(project.path(name), columns=wanted, partitioning=None).replace_schema_metadata(None)
+    with _damage_told(project, name):
+        table = pq.read_table(project.path(name), columns=wanted, partitioning=None)
+    return table.replace_schema_metadata(None)
 
 
 def batches(
@@ -122,7 +121,7 @@ def batches(
     writes together) does not come from the same run as its neighbours.
     """
     wanted = _readable(project, name, columns, together=True)
-    with pq.ParquetFile(project.path(name)) as file:
+    with _damage_told(project, name), pq.ParquetFile(project.path(name)) as file:
         yield from file.iter_batches(batch_size=rows, columns=wanted)
 
 
@@ -133,12 +132,12 @@ def write(project: Project, tables: Mapping[str, Data], origin: Origin) -> dict[
     the renames, and they are done. A process killed at any moment leaves the old set or, by the journal that the next
     one finishes, the new set. Returns each table's provenance.
     """
-    finish_commit(project)
-    _remove_leftovers(project)
     run = uuid.uuid4().hex
     written = {}
     renames = {}
     try:
+        finish_commit(project)
+        _remove_leftovers(project)
         for name, data in tables.items():
             final = project.path(name)
             temporary = final.with_name(f".{final.name}.{run}.tmp")
@@ -147,7 +146,8 @@ def write(project: Project, tables: Mapping[str, Data], origin: Origin) -> dict[
             renames[str(temporary.relative_to(project.folder))] = str(final.relative_to(project.folder))
         _write_journal(project, renames)
     except OSError as error:
-        _remove_leftovers(project)
+        with suppress(OSError):
+            _remove_leftovers(project)
         raise TableError(
             f"cannot be written ({error.strerror or error})",
             where=str(project.manifests),
@@ -256,6 +256,22 @@ def _remove_leftovers(project: Project) -> None:
     # Only the holder of the lock writes, so temporary files that are here now belong to nobody.
     for leftover in project.manifests.rglob(".*.tmp") if project.manifests.is_dir() else []:
         leftover.unlink(missing_ok=True)
+
+
+@contextmanager
+def _damage_told(project: Project, name: str) -> Iterator[None]:
+    try:
+        yield
+    except (OSError, pa.ArrowException) as error:
+        raise _damaged(project, name, error) from error
+
+
+def _damaged(project: Project, name: str, error: Exception) -> TableError:
+    return TableError(
+        f"is not a table of xqdata or is damaged ({error})",
+        where=str(project.path(name)),
+        hint="move it away and run the command that makes it again",
+    )
 
 
 def _absent(project: Project, name: str) -> TableError:

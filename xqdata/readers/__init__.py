@@ -30,9 +30,18 @@ __all__ = [
 
 
 def available() -> tuple[Reader, ...]:
-    """Other distributions' readers, by name, then our own: what somebody installed for a dialect is meant to win."""
-    plugged = sorted(entry_points(group=GROUP), key=lambda e: e.name)
-    return (*(entry.load()() for entry in plugged), *READERS)
+    """Other distributions' readers, by name, then our own: what somebody installed for a dialect is meant to win.
+
+    Raises ConfigError for a plug-in that cannot be loaded.
+    """
+    plugged = []
+    for entry in sorted(entry_points(group=GROUP), key=lambda e: e.name):
+        try:
+            plugged.append(entry.load()())
+        except Exception as error:
+            hint = "mend or uninstall the package that brings it"
+            raise ConfigError(f"the reader {entry.name} cannot be loaded ({error})", hint=hint) from error
+    return (*plugged, *READERS)
 
 
 def choose(tree: Tree, names: Sequence[str] = ()) -> list[tuple[Reader, str]]:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import math
 import re
-from collections.abc import Callable
 from datetime import date, datetime, time
+
+import pyarrow as pa
 
 from xqdata import schema
 from xqdata.taxonomy import fold
@@ -52,6 +54,8 @@ FILE_WORDS = frozenset(fold(w) for w in _FILE_WORDS.split())
 # Units that a heading may bear behind its word; others are left alone, because then the values are not in ours.
 _UNIT = re.compile(r"[\s_(\[]+(kvp?|ma|m/s|mps)[)\]]*\s*$", re.IGNORECASE)
 LISTS = ("objects", "specimens")
+_NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d{1,3})?$", re.ASCII)
+_LARGEST = 10**15  # whole numbers below are exact as floats
 _SEPARATORS = re.compile(r"\s*[;|+]\s*")
 _DATE = r"(?P<y>\d{4})[-./년 ]?\s*(?P<m>\d{1,2})[-./월 ]?\s*(?P<d>\d{1,2})일?"
 _TIME = r"(?P<H>\d{1,2}):?(?P<M>\d{2})(?::?(?P<S>\d{2})(?:\.(?P<f>\d{1,6})\d*)?)?"
@@ -74,11 +78,16 @@ def coerce(column: str, value: object) -> object:
     text = str(value).strip()
     if found.type == schema.STRING:
         return _word(text, found.allowed)
-    convert: Callable[[str], float | int] = float if "double" in str(found.type) else int
-    try:
-        return convert(text)
-    except ValueError:
-        raise ValueError(f"{text!r} is not a number") from None
+    if not _NUMBER.match(text):
+        raise ValueError(f"{text!r} is not a number")
+    number = float(text)
+    if found.type == pa.int64():
+        if not number.is_integer() or abs(number) >= _LARGEST:
+            raise ValueError(f"{text!r} is not a whole number of up to 15 digits")
+        return int(number)
+    if math.isinf(number):
+        raise ValueError(f"{text!r} is too large")
+    return number
 
 
 def split_list(value: object) -> list[str]:

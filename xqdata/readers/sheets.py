@@ -7,12 +7,14 @@ import io
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import islice
 from pathlib import Path
 
 from xqdata.errors import InputError
 
 _ENCODINGS = ("utf-8-sig", "cp949")
 _DELIMITERS = ",\t;"
+_SAMPLE = 50
 
 SUFFIXES = (".csv", ".tsv", ".xlsx")
 
@@ -47,14 +49,26 @@ def load(path: Path, encoding: str | None = None, sheet: str | None = None) -> S
 
 def _text(path: Path, encoding: str | None) -> Iterator[Row]:
     text = _decode(path.read_bytes(), path, encoding)
-    first = text.split("\n", 1)[0]
-    delimiter = max(_DELIMITERS, key=first.count)
-    reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter)
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=_delimiter(text))
     try:
         for number, cells in enumerate(reader, start=1):
             yield Row(number, list(cells))
     except csv.Error as error:
         raise InputError(f"line {reader.line_num}: {error}", where=str(path)) from error
+
+
+def _delimiter(text: str) -> str:
+    """The separator under which most of the first rows have as many cells as the heading."""
+
+    def agreement(delimiter: str) -> tuple[int, int]:
+        try:
+            rows = list(islice(csv.reader(io.StringIO(text, newline=""), delimiter=delimiter), _SAMPLE))
+        except csv.Error:
+            return 0, 0
+        width = len(rows[0]) if rows else 0
+        return (sum(len(row) == width for row in rows), width) if width > 1 else (0, width)
+
+    return max(_DELIMITERS, key=agreement)
 
 
 def _decode(data: bytes, path: Path, encoding: str | None) -> str:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import unicodedata
-from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
@@ -14,9 +12,8 @@ from xqdata.errors import ConfigError, InputError
 from xqdata.readers import sheets
 from xqdata.readers.base import BadRow, Fields, Outside, Reading, Tree
 from xqdata.readers.fields import FILE_WORDS, coerce, column_called
+from xqdata.readers.files import Files
 from xqdata.taxonomy import fold
-
-# A table is a log of this folder when its column of file names names at least one file that is there.
 
 
 class Tables:
@@ -41,7 +38,7 @@ class Tables:
         outside: list[Outside] = []
         for log in _logs(tree):
             described = _join(log, bad)
-            fields = {**described, **fields}
+            fields |= {path: {**said, **fields.get(path, {})} for path, said in described.items()}
             if log.inside:
                 sources[log.path] = "log"
             else:
@@ -64,7 +61,7 @@ class _Log:
     sheet: sheets.Sheet
     column: int
     columns: Mapping[str, str]
-    files: _Files
+    files: Files
 
     @property
     def matched(self) -> int:
@@ -72,30 +69,8 @@ class _Log:
         return sum(len(self.files.find(_name(row, self.column), self.path)) == 1 for row in self.sheet.rows)
 
 
-class _Files:
-    """Files by the ways in which a log may name them: any tail of the path, with or without the ending."""
-
-    def __init__(self, tree: Tree) -> None:
-        self.by_tail: dict[str, list[str]] = defaultdict(list)
-        for path in tree.pictures:
-            parts = PurePosixPath(_normal(path))
-            for start in range(len(parts.parts)):
-                tail = "/".join(parts.parts[start:])
-                self.by_tail[tail].append(path)
-                if parts.suffix:
-                    self.by_tail[tail[: -len(parts.suffix)]].append(path)
-
-    def find(self, name: str, log: str) -> list[str]:
-        """The files that `name` means in the table at `log`; the one at that very place where there is one."""
-        normal = _normal(name).removeprefix("./").lstrip("/")
-        found = self.by_tail.get(normal, []) if normal else []
-        beside = _normal(str(PurePosixPath(log).parent / name))
-        exact = [p for p in found if _normal(p) in (normal, beside)]
-        return exact or found
-
-
 def _logs(tree: Tree) -> Iterator[_Log]:
-    files = _Files(tree)
+    files = Files(tree.pictures)
     named = {}
     for config in tree.config.tables:
         location = tree.folder / config.path
@@ -117,7 +92,7 @@ def _logs(tree: Tree) -> Iterator[_Log]:
                 yield log
 
 
-def _open(path: str, location: Path, inside: bool, config: TableConfig, files: _Files) -> _Log | None:
+def _open(path: str, location: Path, inside: bool, config: TableConfig, files: Files) -> _Log | None:
     sheet = sheets.load(location, config.encoding, config.sheet)
     wanted = {fold(config.file_column)} if config.file_column else FILE_WORDS
     at = next((n for n, header in enumerate(sheet.header) if fold(header) in wanted), None)
@@ -159,19 +134,19 @@ def _describe(log: _Log, row: Row, bad: list[BadRow]) -> Fields:
             bad.append(BadRow(log.path, f"row {row.number}, {header}", str(error)))
             column = header if header not in schema.IMAGES.names else f"{header}_as_written"
         fields[column] = cell
-    if "date" in fields and "time" in fields and "acquired_at" not in fields:
-        fields["acquired_at"] = f"{str(fields.pop('date'))[:10]} {fields.pop('time')}"
-    elif "date" in fields and "acquired_at" not in fields:
-        fields["acquired_at"] = fields.pop("date")
+    if "date" in fields and "acquired_at" not in fields:
+        day, clock = fields.pop("date"), fields.pop("time", "")
+        fields["acquired_at"] = f"{str(day).split()[0]} {clock}" if clock else day
+        try:
+            coerce("acquired_at", fields["acquired_at"])
+        except ValueError as error:
+            bad.append(BadRow(log.path, f"row {row.number}, date", str(error)))
+            fields["acquired_at_as_written"] = fields.pop("acquired_at")
     return fields
 
 
 def _name(row: Row, column: int) -> str:
     return str(row.cells[column]).strip() if column < len(row.cells) else ""
-
-
-def _normal(name: str) -> str:
-    return unicodedata.normalize("NFC", name).replace("\\", "/").casefold()
 
 
 Row = sheets.Row
