@@ -251,6 +251,15 @@ def test_a_tiff_whose_pages_go_in_a_circle_ends():
         assert sum(isinstance(p, Page) for p in pages(bytes(data), Limits())) == 1
 
 
+@pytest.mark.parametrize("share", [0.5, 0.7, 0.95])
+def test_the_end_of_a_thumbnail_is_not_the_end_of_the_picture(share):
+    """Cameras and some scanners put a whole small JPEG, its end marker included, before the picture."""
+    thumbnail = encoded(grey(4, 4), "JPEG")
+    whole = encoded(colour(40, 50), "JPEG", exif=b"Exif\0\0" + thumbnail)
+    start = whole.index(thumbnail) + len(thumbnail)
+    assert reason(whole[: start + int(share * (len(whole) - start))]) == "truncated"
+
+
 def test_complex_values_are_not_supported():
     assert reason(tiff(np.zeros((8, 8), np.complex64))) == "unsupported"
 
@@ -277,7 +286,8 @@ def test_damage_is_never_a_crash(name, draw):
         at = draw.draw(st.integers(0, min(len(data), 300) - 1) | st.integers(0, len(data) - 1))
         data[at] = draw.draw(st.integers(0, 255))
     try:
-        for page in pages(bytes(data), Limits(max_pixels=100_000)):
+        found = list(pages(bytes(data), Limits(max_pixels=100_000)))
+        for page in found:
             assert isinstance(page, Page) or page[1].reason in schema.REJECT_REASONS
     except BadImage as error:
         assert error.reason in schema.REJECT_REASONS

@@ -8,6 +8,7 @@ writes.
 from __future__ import annotations
 
 import hashlib
+import io
 import json
 import os
 import shutil
@@ -582,6 +583,17 @@ def test_a_number_too_large_for_its_column_is_no_crash(run, raw, project):
     (row,) = rows(project).values()
     assert (row["objects"], row["sequence"]) == (["Gun"], None)
     assert "99999999999999999999999" in row["extra"]
+
+
+def test_a_tiff_without_a_page_is_a_reject(run, raw, project):
+    buffer = io.BytesIO()
+    tifffile.imwrite(buffer, grey(), subfiletype=1, metadata=None)
+    save(raw / "thumbnail.tif", buffer.getvalue())
+    save(raw / "little.tif", b"II*\0\0\0\0\0")
+    save(raw / "big.tif", b"MM\0*\0\0\0\0" + bytes(200))
+    save(raw / "bigtiff.tif", b"II+\0\x08\0\0\0" + bytes(100))
+    run(raw)
+    assert rows(project, "rejects").keys() == {"thumbnail.tif", "little.tif", "big.tif", "bigtiff.tif"}
 
 
 def test_a_plug_in_that_speaks_of_files_that_are_not_there_is_no_obstacle(run, raw, project, monkeypatch):
