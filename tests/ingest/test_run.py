@@ -20,6 +20,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import tifffile
 
 from assets.bad import write_bad_folder
 from assets.export import write_export

@@ -216,11 +216,12 @@ Path.unlink = counted(Path.unlink)
 os.fsync = counted(lambda handle: None)
 store.pq.ParquetWriter.write_table = counted(store.pq.ParquetWriter.write_table)
 store.pq.ParquetWriter.close = counted(store.pq.ParquetWriter.close)
+made = tables("b")
 for folder in sorted(Path(sys.argv[1]).iterdir()):
     child = os.fork()
     if not child:
         left = int(folder.name)
-        manifest.write(manifest.Project(folder), tables("b"), ORIGIN)
+        manifest.write(manifest.Project(folder), made, ORIGIN)
         os._exit(0)
     print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
 """
