@@ -44,8 +44,13 @@ def plugged(monkeypatch):
 
 
 def test_our_own_readers_the_strongest_first():
-    assert [r.name for r in READERS] == ["tables", "patterns", "cubox", "folders"]
-    assert available()[-4:] == READERS
+    """A person's table and pattern beat what names say by themselves; folders are the last resort."""
+    names = [r.name for r in READERS]
+    assert len(set(names)) == len(names)
+    assert names[:2] == ["tables", "patterns"]
+    assert names[-1] == "folders"
+    assert "cubox" in names
+    assert available()[-len(READERS) :] == READERS
 
 
 def test_only_those_that_apply_are_chosen_each_with_a_reason(tree):
@@ -62,7 +67,7 @@ def test_a_choice_can_be_narrowed(tree):
 
 
 def test_an_unknown_reader_is_one_line(tree):
-    with pytest.raises(ConfigError, match="there is no reader 'folder'; readers are tables, patterns, cubox, folders"):
+    with pytest.raises(ConfigError, match=r"there is no reader 'folder'; readers are tables, patterns, .*folders$"):
         choose(tree("apple/x.png"), ["folder"])
 
 
