@@ -112,29 +112,6 @@ def _arrow(kind: pa.DataType) -> str:
 
 # --- xqdata.toml
 
-# What a key means, for keys whose field in config.py has no description of its own.
-MEANINGS = {
-    "name": "the project's name, for people",
-    "ingest": "how raw folders are read, see below",
-    "ingest.taxonomy": "a taxonomy of your own (a TOML file), in place of the reference one",
-    "ingest.readers": "use these readers only; empty: every reader that applies",
-    "ingest.ignore": "glob patterns of file names or relative paths that are rejects with the reason `ignored`",
-    "ingest.patterns": "file names with named fields, as in `{object}_{specimen}-{shot}.{ext}`; the first match counts",
-    "ingest.regex": "regular expressions with named groups, searched in the relative path, tried after the patterns",
-    "ingest.tables": "tables kept by the operator, see below",
-    "ingest.defaults": "values for columns of `images` that no reader fills, as in `site = \"Incheon\"`",
-    "ingest.polarity": "which end of the values air is at; unset: measured on each picture's border",
-    "ingest.window": "`[low, high]`: values that stand for black and white in pictures of more than 8 bits; unset: "
-    "each picture's own smallest and largest",
-    "ingest.max_pixels": "pictures with more pixels are rejects with the reason `too_large`",
-    "ingest.max_bytes": "larger files are rejects with the reason `too_large`",
-    "ingest.tables.path": "the file: CSV, TSV or XLSX, relative to the project's folder",
-    "ingest.tables.file_column": "the heading of the column of file names; unset: found by its usual names",
-    "ingest.tables.encoding": "the text's encoding; unset: UTF-8 (with or without BOM), then CP949",
-    "ingest.tables.sheet": "the sheet of an Excel workbook; unset: the first",
-    "ingest.tables.columns": "heading to column of `images`, where the usual names do not fit",
-}  # fmt: skip
-
 EXAMPLE = """\
 name = "spring campaign"
 
@@ -151,6 +128,11 @@ scanner_make = "Gilardoni"
 path = "log.xlsx"
 file_column = "Datei"
 columns = { Gegenstand = "object", Spannung = "kvp" }
+
+[[ingest.raw]]
+files = "*.raw"
+width = 1024
+height = 768
 """
 
 
@@ -169,13 +151,13 @@ def config_page() -> Iterator[str]:
         "",
     ]
     config.parse_toml(EXAMPLE, config.Config, where="the example of docs/generate.py")
-    for prefix, model, heading in _sections("", config.Config, "Top level"):
+    for model, heading in _sections("", config.Config, "Top level"):
         yield from [f"## {heading}", "", *_first_line(model), ""]
-        yield from table(["key", "type", "default", "meaning"], _config_rows(prefix, model))
+        yield from table(["key", "type", "default", "meaning"], _config_rows(model))
 
 
-def _sections(prefix: str, model: type[config.Model], heading: str) -> Iterator[tuple[str, type[config.Model], str]]:
-    yield prefix, model, heading
+def _sections(prefix: str, model: type[config.Model], heading: str) -> Iterator[tuple[type[config.Model], str]]:
+    yield model, heading
     for name, field in model.model_fields.items():
         inner = _model_in(field.annotation)
         if inner:
@@ -188,7 +170,7 @@ def _first_line(model: type[config.Model]) -> list[str]:
     return (model.__doc__ or "").strip().splitlines()[:1]
 
 
-def _config_rows(prefix: str, model: type[config.Model]) -> Iterator[list[str]]:
+def _config_rows(model: type[config.Model]) -> Iterator[list[str]]:
     for name, field in model.model_fields.items():
         if field.is_required():
             default = "*required*"
@@ -196,8 +178,7 @@ def _config_rows(prefix: str, model: type[config.Model]) -> Iterator[list[str]]:
             default = "unset"
         else:
             default = f"`{field.default}`"
-        meaning = field.description or MEANINGS[f"{prefix}{name}"]
-        yield [f"`{name}`", _toml_type(field.annotation), default, meaning]
+        yield [f"`{name}`", _toml_type(field.annotation), default, field.description or ""]
 
 
 def _model_in(annotation: Any) -> type[config.Model] | None:

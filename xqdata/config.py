@@ -49,37 +49,66 @@ def _scalar(value: object) -> object:
     return value
 
 
+def _says(text: str, default: Any = None, **limits: Any) -> Any:
+    """A key with its meaning, for the reference page."""
+    return Field(default=default, description=text, **limits)
+
+
 class TableConfig(Model):
     """One table kept by the operator: where it is and what its columns are called."""
 
-    path: str
-    file_column: str | None = None
-    encoding: str | None = None
-    sheet: str | None = None
-    columns: dict[str, str] = {}
+    path: str = _says("the file: CSV, TSV or XLSX, relative to the project's folder", ...)
+    root: str | None = _says("the name of the raw folder that it describes; unset: every one that is ingested")
+    file_column: str | None = _says("the heading of the column of file names; unset: found by its usual names")
+    encoding: str | None = _says("the text's encoding; unset: UTF-8 (with or without BOM), then CP949")
+    sheet: str | None = _says("the sheet of an Excel workbook; unset: the first")
+    columns: dict[str, str] = _says("heading to column of `images`, where the usual names do not fit", {})
+
+
+class RawConfig(Model):
+    """Files without a header: which ones, and how their pixels lie."""
+
+    files: str = _says("glob pattern of their names or relative paths", ...)
+    width: int = _says("pixels in a row", ..., ge=1)
+    height: int = _says("rows", ..., ge=1)
+    bits: Literal[8, 16, 32] = _says("bits of each value, an unsigned number", 16)
+    byte_order: Literal["little", "big"] = _says("which byte of a value comes first", "little")
+    skip: int = _says("bytes before the first pixel", 0, ge=0)
 
 
 class IngestConfig(Model):
     """How raw folders are read."""
 
-    taxonomy: str | None = None
-    readers: list[str] = []
-    ignore: list[str] = []
-    patterns: list[Annotated[str, AfterValidator(_pattern)]] = []
-    regex: list[Annotated[str, AfterValidator(_regex)]] = []
-    tables: list[TableConfig] = []
-    defaults: dict[str, Annotated[str | int | float | bool, BeforeValidator(_scalar)]] = {}
-    polarity: Literal["air_bright", "air_dark"] | None = None
-    window: Annotated[list[float], AfterValidator(_window)] | None = None
-    max_pixels: int = Field(default=250_000_000, ge=1)
-    max_bytes: int = Field(default=4_000_000_000, ge=1)
+    taxonomy: str | None = _says("a taxonomy of your own (a TOML file), in place of the reference one")
+    readers: list[str] = _says("use these readers only; empty: every reader that applies", [])
+    ignore: list[str] = _says("glob patterns of names or relative paths that become rejects, reason `ignored`", [])
+    patterns: list[Annotated[str, AfterValidator(_pattern)]] = _says(
+        "file names with named fields, as in `{object}_{specimen}-{shot}.{ext}`; the first match counts", []
+    )
+    regex: list[Annotated[str, AfterValidator(_regex)]] = _says(
+        "regular expressions with named groups, searched in the relative path, tried after the patterns", []
+    )
+    tables: list[TableConfig] = _says("tables kept by the operator, see below", [])
+    raw: list[RawConfig] = _says("files without a header, see below", [])
+    defaults: dict[str, Annotated[str | int | float | bool, BeforeValidator(_scalar)]] = _says(
+        'values for columns of `images` that no reader fills, as in `site = "Incheon"`', {}
+    )
+    polarity: Literal["air_bright", "air_dark"] | None = _says(
+        "which end of the values air is at; unset: measured on each picture's border"
+    )
+    window: Annotated[list[float], AfterValidator(_window)] | None = _says(
+        "`[low, high]`: values that stand for black and white in pictures of more than 8 bits; unset: each picture's "
+        "own smallest and largest"
+    )
+    max_pixels: int = _says("larger pictures become rejects, reason `too_large`", 250_000_000, ge=1)
+    max_bytes: int = _says("larger files become rejects, reason `too_large`", 4_000_000_000, ge=1)
 
 
 class Config(Model):
     """The whole of `xqdata.toml`."""
 
-    name: str | None = None
-    ingest: IngestConfig = IngestConfig()
+    name: str | None = _says("the project's name, for people")
+    ingest: IngestConfig = _says("how raw folders are read, see below", IngestConfig())
 
 
 def load(folder: Path) -> Config:

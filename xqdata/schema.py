@@ -132,7 +132,7 @@ def _file() -> tuple[Column, ...]:
     return (
         Column("bytes", pa.int64(), "file size in bytes", True, group=group),
         Column("mtime", pa.timestamp("ns"), "the file's modification time (UTC)", digest=False, group=group),
-        Column("format", STRING, "encoding, by content: PNG, JPEG, BMP, TIFF, WEBP, DICOM", True, group=group),
+        Column("format", STRING, "encoding, by content: PNG, JPEG, BMP, TIFF, WEBP, DICOM, RAW", True, group=group),
         Column("width", pa.int32(), "pixels", True, group=group),
         Column("height", pa.int32(), "pixels", True, group=group),
         Column("channels", pa.int32(), "values per decoded pixel", True, group=group),

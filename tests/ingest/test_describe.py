@@ -20,7 +20,7 @@ def describe(reference):
     def make(*said, defaults=None, tags=None):
         readings = [(f"r{n}", Reading({"a.png": fields})) for n, fields in enumerate(said, 1)]
         describer = Describer(readings, reference, defaults or {})
-        row = describer.row("a.png", tags)
+        row = describer.row("a.png", "PNG", tags)
         row["extra"] = json.loads(row["extra"])
         return {k: v for k, v in row.items() if v is not None}, describer.notes()
 

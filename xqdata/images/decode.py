@@ -59,10 +59,30 @@ _TAGS = (
     "Artist",
     "Orientation",
 )
+# Of DICOM and DICOS: what was scanned how, by which machine, when. Names and numbers of passengers stay in the file;
+# in DICOS the patient's number is that of the bag.
+_DICOM_TAGS = (
+    *("DICOSVersion", "SOPClassUID", "StudyInstanceUID", "SeriesInstanceUID", "InstanceNumber", "Modality"),
+    *("Manufacturer", "ManufacturerModelName", "DeviceSerialNumber", "InstitutionName", "OperatorsName"),
+    *("KVP", "XRayTubeCurrent", "XRayTubeCurrentInmA", "TableSpeed", "ViewPosition", "PhotometricInterpretation"),
+    *("HighEnergyDetectors", "LowEnergyDetectors", "OOIType", "ScanType"),
+    *("AcquisitionDateTime", "AcquisitionDate", "AcquisitionTime", "ContentDate", "ContentTime"),
+    *("StudyDate", "StudyTime"),
+)
 _MAX_TAG = 1000
 _LATE_CHUNKS = 1 << 16
 # Pillow's mode: the axes behind height and width.
 _QUICK_MODES: dict[str, tuple[int, ...]] = {"L": (), "LA": (2,), "RGB": (3,), "RGBA": (4,)}
+
+
+@dataclass(frozen=True)
+class RawLayout:
+    """How the pixels lie in a file without a header: `dtype` as NumPy writes it, such as `<u2` or `>u2`."""
+
+    width: int
+    height: int
+    dtype: str
+    skip: int = 0
 
 
 @dataclass(frozen=True)
@@ -160,6 +180,24 @@ def pages(data: bytes, limits: Limits) -> Iterator[Page | tuple[int, BadImage]]:
         yield _plain(data, kind, limits)
 
 
+def raw_page(data: bytes, layout: RawLayout, limits: Limits) -> Page:
+    """The picture in a file without a header. Raises BadImage where its size is not the one that `layout` gives."""
+    _check_size(layout.width, layout.height, limits)
+    dtype = np.dtype(layout.dtype)
+    expected = layout.skip + layout.width * layout.height * dtype.itemsize
+    if len(data) != expected:
+        shape = f"{layout.width} x {layout.height} values of {dtype.itemsize} bytes"
+        skipped = f" behind {layout.skip}" if layout.skip else ""
+        raise BadImage(
+            "truncated" if len(data) < expected else "unsupported",
+            f"{len(data)} bytes, where xqdata.toml says {shape}{skipped}: {expected} bytes",
+        )
+    pixels = np.frombuffer(data, dtype, offset=layout.skip).reshape(layout.height, layout.width)
+    if dtype == np.uint8:
+        return Page(0, pixels, plain_grey(pixels), "RAW", "L", 8)
+    return _deep(pixels, "RAW", 0, 8 * dtype.itemsize, limits, {})
+
+
 def deep_grey(pixels: Pixels, window: tuple[float, float] | None) -> NDArray[np.float32]:
     """A picture of any dtype as grey, (height, width) float32 in 0 to 255.
 
@@ -224,7 +262,8 @@ def _complete(kind: str, data: bytes) -> bool:
     if kind == "PNG":
         return b"IEND" in data[-64:]
     if kind == "JPEG":
-        return b"\xff\xd9" in data[-4096:]
+        # At the very end, padding aside: further up it may be the end of a thumbnail.
+        return data.rstrip(b"\0\r\n ").endswith(b"\xff\xd9")
     if kind == "WEBP":
         return len(data) >= int.from_bytes(data[4:8], "little") + 8
     if kind == "BMP" and len(data) >= 6:
@@ -435,7 +474,7 @@ def _dicom(data: bytes, limits: Limits) -> Iterator[Page | tuple[int, BadImage]]
         count = int(dataset.get("NumberOfFrames", 1) or 1)
         frames = frames if count > 1 else frames[None]
         bits = int(dataset.BitsStored)
-        tags = {k: str(dataset.get(k)) for k in ("Manufacturer", "ManufacturerModelName", "Modality") if k in dataset}
+        tags = _dicom_tags(dataset)
     except Exception as error:
         raise _failed(error, "DICOM", data) from error
     for index, pixels in enumerate(frames):
@@ -444,3 +483,8 @@ def _dicom(data: bytes, limits: Limits) -> Iterator[Page | tuple[int, BadImage]]
             yield _from_pillow(image, "DICOM", index, bits, tags)
         else:
             yield _deep(pixels, "DICOM", index, bits, limits, tags)
+
+
+def _dicom_tags(dataset: Any) -> dict[str, str]:
+    wanted = (*_DICOM_TAGS, *(("PatientID",) if "DICOSVersion" in dataset else ()))
+    return {k: str(dataset.get(k))[:_MAX_TAG] for k in wanted if dataset.get(k) not in (None, "")}

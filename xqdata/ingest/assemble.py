@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -11,7 +11,11 @@ import xxhash
 from xqdata import schema
 from xqdata.ingest.describe import DESCRIBED, Describer
 from xqdata.ingest.walk import Refused
-from xqdata.readers import BadRow
+from xqdata.readers import BadRow, Box
+from xqdata.taxonomy import Taxonomy
+
+# Pixels by which a box may leave its picture: annotators' programs round, and count edges from 0 or from 1.
+_SLACK = 2.0
 
 
 def image_id(root: str, path: str, page: int) -> str:
@@ -23,7 +27,8 @@ def images(root: str, measured: pa.Table, describer: Describer) -> pa.Table:
     """Rows of `images` for the measurements of kind image, in their order."""
     found = measured.filter(pc.equal(measured["kind"], "image"))
     paths = found["path"].to_pylist()
-    described = [describer.row(path, tags) for path, tags in zip(paths, found["tags"].to_pylist(), strict=True)]
+    inside = zip(paths, found["format"].to_pylist(), found["tags"].to_pylist(), strict=True)
+    described = [describer.row(path, format, tags) for path, format, tags in inside]
     made: dict[str, pa.Array | pa.ChunkedArray] = {
         "image_id": pa.array(
             [image_id(root, path, page) for path, page in zip(paths, found["page"].to_pylist(), strict=True)]
@@ -61,6 +66,30 @@ def sources(root: str, measured: pa.Table, roles: dict[str, str]) -> pa.Table:
     return schema.from_rows(
         "sources", [{"root": root, "path": path, "role": roles[path], "sha256": sha} for path, sha in pairs]
     )
+
+
+def detections(
+    images: pa.Table, boxes: Iterable[tuple[str, Sequence[Box]]], taxonomy: Taxonomy
+) -> tuple[pa.Table, list[BadRow]]:
+    """Rows of `detections` in pixels, and the boxes that do not lie in their picture. `boxes`: by path."""
+    columns = [images[c].to_pylist() for c in ("path", "page", "image_id", "width", "height")]
+    pictures = {path: rest for path, page, *rest in zip(*columns, strict=True) if page == 0}
+    rows: list[dict[str, object]] = []
+    unfit: list[BadRow] = []
+    for path, drawn in boxes:
+        if path not in pictures:
+            continue  # the picture itself is among the rejects
+        image, width, height = pictures[path]
+        for box in drawn:
+            across, down = (width, height) if box.share else (1, 1)
+            x, y, w, h = box.x * across, box.y * down, box.width * across, box.height * down
+            if min(x, y) < -_SLACK or x + w > width + _SLACK or y + h > height + _SLACK:
+                told = f"the box {x:.0f}, {y:.0f}, {w:.0f} x {h:.0f} leaves the picture of {width} x {height}"
+                unfit.append(BadRow(box.source, box.item, told))
+                continue
+            label = taxonomy.find_object(box.label) or box.label
+            rows.append({"image_id": image, "label": label, "x": x, "y": y, "width": w, "height": h})
+    return schema.from_rows("detections", rows), unfit
 
 
 def check_accounts(found: int, images: pa.Table, rejects: pa.Table, sources: pa.Table) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -56,12 +56,13 @@ class Describer:
         self.disagreements = Disagreements()
         self.odd_values: Counter[str] = Counter()
 
-    def row(self, path: str, tags: str | None = None) -> dict[str, Any]:
+    def row(self, path: str, format: str = "", tags: str | None = None) -> dict[str, Any]:
         """The described columns of the file called `path`, `extra` included; absent columns are unknown.
 
-        `tags`: JSON of what stands inside the file; it goes to `extra` under `tags`.
+        `format`, `tags`: what the file is, and JSON of what stands inside it, which also goes to `extra` under `tags`.
         """
-        said = [(name, reading.fields[path]) for name, reading in self.readings if path in reading.fields]
+        inside = json.loads(tags) if tags else {}
+        said = list(self._said(path, format, inside))
         row: dict[str, Any] = {}
         extra: dict[str, Any] = {}
         by: dict[str, str] = {}
@@ -72,13 +73,19 @@ class Describer:
             if by.get("acquired_at") != name:
                 other.pop("acquired_precision", None)
             extra = other | extra
-        if tags:
-            extra.setdefault("tags", json.loads(tags))
+        if inside:
+            extra.setdefault("tags", inside)
         self._finish(row, by, path)
         row["reader"] = ", ".join(name for name, _ in said) or None
         row["label_source"] = by.get("objects")
         row["extra"] = json.dumps(extra, ensure_ascii=False, sort_keys=True, default=str)
         return row
+
+    def _said(self, path: str, format: str, tags: Mapping[str, str]) -> Iterator[tuple[str, Fields]]:
+        for name, reading in self.readings:
+            fields = {**(reading.from_tags(format, tags) if reading.from_tags else {}), **reading.fields.get(path, {})}
+            if fields:
+                yield name, fields
 
     def explain(self, path: str) -> dict[str, Any]:
         """What is understood of `path`, for a person to look at: known columns only; nothing is counted."""

@@ -46,7 +46,7 @@ def draft(roots: Sequence[Root], taxonomy: Taxonomy, folder: Path) -> str:
     for tree in trees:
         lines += ["", *_about(tree), *_pattern_lines(tree)]
     lines += ["", "# Files that are no scans, by name or path:", '# ignore = ["*_thumb.png", "old/*"]']
-    tables = [line for tree in trees for line in _table_lines(tree, alone=len(trees) == 1)]
+    tables = [line for tree in trees for line in _table_lines(tree)]
     lines += ["", "# What holds for every scan and stands nowhere else:", "# [ingest.defaults]"]
     lines += ['# scanner_make = "Gilardoni"', '# site = "Incheon"', *tables]
     text = "\n".join(lines) + "\n"
@@ -132,7 +132,7 @@ def _pattern_lines(tree: Tree) -> list[str]:
     ]
 
 
-def _table_lines(tree: Tree, *, alone: bool) -> list[str]:
+def _table_lines(tree: Tree) -> list[str]:
     lines: list[str] = []
     for path in tree.paths:
         if PurePosixPath(path).suffix.lower() not in sheets.SUFFIXES:
@@ -143,8 +143,9 @@ def _table_lines(tree: Tree, *, alone: bool) -> list[str]:
             lines += ["", f"# {json.dumps(str(error), ensure_ascii=False)[1:-1]}"]
             continue
         file_column = next((h for h in sheet.header if fold(h) in FILE_WORDS), None)
-        mark = "" if file_column and alone else "# "
+        mark = "" if file_column else "# "
         lines += ["", f"{mark}[[ingest.tables]]", f"{mark}path = {_quoted(_written(tree, path))}"]
+        lines += [f"{mark}root = {_quoted(tree.root)}"]
         lines += [f"{mark}file_column = {_quoted(file_column)}" if file_column else "# file_column = …"]
         lines += [f"{mark}[ingest.tables.columns]"]
         for header in sheet.header:

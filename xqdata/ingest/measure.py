@@ -7,6 +7,7 @@ measured again, with the same result.
 
 from __future__ import annotations
 
+import fnmatch
 import hashlib
 import json
 import os
@@ -24,11 +25,11 @@ import xxhash
 
 from xqdata import paths, schema
 from xqdata.hashing import hashes
-from xqdata.images import HEAD_BYTES, BadImage, Limits, Page, measure, pages, pixel_hash, sniff
+from xqdata.images import HEAD_BYTES, BadImage, Limits, Page, RawLayout, measure, pages, pixel_hash, raw_page, sniff
 from xqdata.ingest.walk import Found
 
 # Raise it when measured values change for the same file.
-MEASURE_VERSION = 1
+MEASURE_VERSION = 2
 _DECODERS = ("pillow", "imagecodecs", "tifffile", "opencv-python-headless", "scipy", "numpy")
 _CHUNK = 1 << 20
 
@@ -71,6 +72,12 @@ class Rules:
 
     limits: Limits = field(default_factory=Limits)
     polarity: str | None = None
+    raw: tuple[tuple[str, RawLayout], ...] = ()  # glob pattern on name or path, layout
+
+    def layout(self, path: str) -> RawLayout | None:
+        """How the pixels of the file called `path` lie, where the config says that it has no header."""
+        name = path.rsplit("/", 1)[-1]
+        return next((lay for glob, lay in self.raw if fnmatch.fnmatch(name, glob) or fnmatch.fnmatch(path, glob)), None)
 
     def fingerprint(self) -> str:
         """The name of these rules and of the decoders' versions: measurements under another one are not reused."""
@@ -162,8 +169,10 @@ def _write(measured: pa.Table, store: Path) -> Path:
 def _measure_open(file: BinaryIO, base: dict[str, Any], rules: Rules) -> list[dict[str, Any]]:
     head = file.read(HEAD_BYTES)
     file.seek(0)
+    layout = rules.layout(base["path"])
     try:
-        sniff(head)
+        if layout is None or not head:
+            sniff(head)
         if base["bytes"] > rules.limits.max_bytes:
             raise BadImage("too_large", f"more than max_bytes = {rules.limits.max_bytes} of xqdata.toml")
     except BadImage as error:
@@ -171,7 +180,7 @@ def _measure_open(file: BinaryIO, base: dict[str, Any], rules: Rules) -> list[di
     data = file.read()
     base |= {"sha256": hashlib.sha256(data).hexdigest(), "bytes": len(data)}
     try:
-        rows = list(_measure_pages(data, rules))
+        rows = list(_measure_pages(data, rules, layout))
         if not rows:
             raise BadImage("unreadable", "the file holds no picture")
     except BadImage as error:
@@ -181,8 +190,8 @@ def _measure_open(file: BinaryIO, base: dict[str, Any], rules: Rules) -> list[di
     return [base | row for row in rows]
 
 
-def _measure_pages(data: bytes, rules: Rules) -> Iterator[dict[str, Any]]:
-    for page in pages(data, rules.limits):
+def _measure_pages(data: bytes, rules: Rules, layout: RawLayout | None) -> Iterator[dict[str, Any]]:
+    for page in pages(data, rules.limits) if layout is None else [raw_page(data, layout, rules.limits)]:
         if isinstance(page, Page):
             yield _measure_page(page, rules)
         else:

@@ -18,7 +18,7 @@ import xxhash
 from xqdata import manifest, schema
 from xqdata.config import FILE, Config
 from xqdata.engine import default_workers, map_shards
-from xqdata.images import Limits
+from xqdata.images import Limits, RawLayout
 from xqdata.ingest import assemble
 from xqdata.ingest.describe import Describer
 from xqdata.ingest.measure import Rules, Shard, compact, load, measure_shard, reusable
@@ -104,7 +104,9 @@ def ingest(
             for name, table in tables.items():
                 pieces[name].append(table)
         names = [root.name for root in roots]
-        result.tables = {name: _joined(name, before[name], pieces[name], names) for name in manifest.TOGETHER}
+        joined = {n: _joined(n, before[n], pieces[n], names) for n in ("images", "rejects", "sources")}
+        boxes = _detections(before["detections"], pa.concat_tables(pieces["detections"]), joined["images"], names)
+        result.tables = {**joined, "detections": boxes}
         if not options.dry_run:
             told = told_options(config, taxonomy)
             told |= {"readers": list(options.readers), "taxonomy_file": options.taxonomy_file}
@@ -149,7 +151,9 @@ def _ingest_root(
     account.unchanged = len(listing.files) - account.read
     images = assemble.images(root.name, measured, describer)
     bad_rows = [bad for _, reading in readings for bad in reading.bad_rows]
-    rejects = assemble.rejects(root.name, measured, listing.refused, bad_rows)
+    boxes = [pair for _, reading in readings for pair in reading.boxes.items()]
+    detections, unfit = assemble.detections(images, boxes, taxonomy)
+    rejects = assemble.rejects(root.name, measured, listing.refused, bad_rows + unfit)
     sources = assemble.sources(root.name, measured, roles)
     assemble.check_accounts(account.found, images, rejects, sources)
     gone = _gone(before, root.name, images, rejects, sources)
@@ -159,7 +163,7 @@ def _ingest_root(
         "images": pa.concat_tables([images, gone]),
         "rejects": rejects,
         "sources": pa.concat_tables([sources, _outside(readings)]),
-        "detections": schema.empty("detections"),
+        "detections": detections,
     }
 
 
@@ -174,9 +178,7 @@ def _measure(
     project: Project, root: Root, listing: Listing, roles: Mapping[str, str], config: Config, options: Options
 ) -> tuple[pa.Table, int]:
     """Measurements of every listed file, sorted by path and page, and how many files were read for them."""
-    ingest = config.ingest
-    window = (ingest.window[0], ingest.window[1]) if ingest.window else None
-    rules = Rules(Limits(ingest.max_pixels, ingest.max_bytes, window), ingest.polarity)
+    rules = _rules(config)
     kept = project.state / "measured" / root.name / rules.fingerprint()
     known = reusable(load(kept.glob("*.parquet")), listing.files, roles)
     done = set(known["path"].to_pylist())
@@ -202,6 +204,16 @@ def _measure(
     return measured, len(waiting)
 
 
+def _rules(config: Config) -> Rules:
+    ingest = config.ingest
+    window = (ingest.window[0], ingest.window[1]) if ingest.window else None
+    raw = tuple(
+        (r.files, RawLayout(r.width, r.height, f"{'<' if r.byte_order == 'little' else '>'}u{r.bits // 8}", r.skip))
+        for r in ingest.raw
+    )
+    return Rules(Limits(ingest.max_pixels, ingest.max_bytes, window), ingest.polarity, raw)
+
+
 @contextmanager
 def _store(kept: Path, dry_run: bool) -> Iterator[Path]:
     if dry_run:
@@ -221,8 +233,6 @@ def _before(project: Project) -> dict[str, pa.Table]:
 
 def _joined(name: str, before: pa.Table, pieces: Sequence[pa.Table], roots: Sequence[str]) -> pa.Table:
     """The rows of other roots as they were, and those of this run, sorted so that the file does not depend on order."""
-    if name == "detections":
-        return pa.concat_tables(pieces)
     new = pa.concat_tables(pieces)
     replaced = pc.is_in(before["root"], pa.array(roots, pa.string()))
     if name == "sources":  # a log outside the raw folders has no root: the one just read replaces the row of its path
@@ -231,6 +241,15 @@ def _joined(name: str, before: pa.Table, pieces: Sequence[pa.Table], roots: Sequ
     table = pa.concat_tables([before.filter(pc.invert(replaced)), new])
     keys = [c for c in ("root", "path", "page", "item") if c in table.column_names]
     return table.sort_by([(column, "ascending") for column in keys])
+
+
+def _detections(before: pa.Table, new: pa.Table, images: pa.Table, roots: Sequence[str]) -> pa.Table:
+    """The boxes of this run, and those of images that it did not see: of other roots, and of files that are gone."""
+    mine = pc.and_(pc.is_in(images["root"], pa.array(roots, pa.string())), pc.invert(images["missing"]))
+    unseen = images.filter(pc.invert(mine))["image_id"].combine_chunks()
+    kept = before.filter(pc.is_in(before["image_id"], unseen))
+    keys = [(column, "ascending") for column in schema.DETECTIONS.key]
+    return pa.concat_tables([kept, new]).sort_by(keys)
 
 
 def _gone(before: pa.Table, root: str, images: pa.Table, rejects: pa.Table, sources: pa.Table) -> pa.Table:

@@ -6,19 +6,44 @@ from collections.abc import Sequence
 from importlib.metadata import entry_points
 
 from xqdata.errors import ConfigError
-from xqdata.readers.base import BadRow, Fields, Outside, Reader, Reading, Tree
+from xqdata.readers.base import BadRow, Box, Fields, Outside, Reader, Reading, Tree
+from xqdata.readers.coco import Coco
+from xqdata.readers.compass_xp import CompassXp
 from xqdata.readers.cubox import Cubox
+from xqdata.readers.dicom import Dicom
+from xqdata.readers.dvxray import Dvxray
 from xqdata.readers.folders import Folders
+from xqdata.readers.imagefolder import ImageFolder
+from xqdata.readers.opixray import Opixray
 from xqdata.readers.patterns import Patterns
+from xqdata.readers.sidecars import Sidecars
 from xqdata.readers.tables import Tables
+from xqdata.readers.voc import Voc
+from xqdata.readers.yolo import Yolo
 
-READERS: tuple[Reader, ...] = (Tables(), Patterns(), Cubox(), Folders())
+# What a person wrote for this very folder, then dialects that say much of each file, then those that say little.
+READERS: tuple[Reader, ...] = (
+    Tables(),
+    Patterns(),
+    Sidecars(),
+    CompassXp(),
+    Cubox(),
+    Dvxray(),
+    Dicom(),
+    Coco(),
+    Voc(),
+    Opixray(),
+    Yolo(),
+    ImageFolder(),
+    Folders(),
+)
 GROUP = "xqdata.readers"
 
 __all__ = [
     "GROUP",
     "READERS",
     "BadRow",
+    "Box",
     "Fields",
     "Outside",
     "Reader",

@@ -6,7 +6,8 @@ another distribution. It never decodes pixels and never writes.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import math
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path, PurePosixPath
@@ -63,6 +64,31 @@ class BadRow:
 
 
 @dataclass(frozen=True)
+class Box:
+    """One box that an annotation draws on a picture: label as written, left and top edge, width and height.
+
+    `share`: the four numbers are shares of the picture's width and height, else pixels. `source` and `item`: the file
+    and the row of it that says so, for the case that it does not fit the picture.
+    """
+
+    label: str
+    x: float
+    y: float
+    width: float
+    height: float
+    source: str
+    item: str
+    share: bool = False
+
+    def __post_init__(self) -> None:
+        numbers = (self.x, self.y, self.width, self.height)
+        if not all(math.isfinite(n) for n in numbers):
+            raise ValueError("its box holds what is not a number")
+        if self.width <= 0 or self.height <= 0:
+            raise ValueError(f"its box is {self.width:g} x {self.height:g}")
+
+
+@dataclass(frozen=True)
 class Outside:
     """A metadata file that the config names and that lies outside the raw folder."""
 
@@ -76,7 +102,8 @@ class Reading:
     """What a reader made of one raw folder.
 
     `fields`: what it says, by path, for files that it describes. `sources`: the files below the folder that it read
-    for their metadata, with their role. `notes`: lines for the person at the terminal.
+    for their metadata, with their role. `notes`: lines for the person at the terminal. `boxes`: by path. `from_tags`:
+    what follows from the metadata inside a file, given its format and its tags as images reports them.
     """
 
     fields: Mapping[str, Fields]
@@ -84,6 +111,8 @@ class Reading:
     outside: Sequence[Outside] = ()
     bad_rows: Sequence[BadRow] = ()
     notes: Sequence[str] = ()
+    boxes: Mapping[str, Sequence[Box]] = field(default_factory=dict)
+    from_tags: Callable[[str, Mapping[str, str]], Fields] | None = None
 
 
 class Reader(Protocol):

@@ -73,6 +73,8 @@ def _logs(tree: Tree) -> Iterator[_Log]:
     files = Files(tree.pictures)
     named = {}
     for config in tree.config.tables:
+        if config.root not in (None, tree.root):
+            continue
         location = tree.folder / config.path
         inside = location.resolve().is_relative_to(tree.location)
         path = location.resolve().relative_to(tree.location).as_posix() if inside else config.path

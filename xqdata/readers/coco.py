@@ -1,0 +1,70 @@
+"""COCO: a JSON file of images, categories and annotations, boxes as x, y, width, height in pixels."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from xqdata.readers.annotations import Annotations, ending, load_json
+from xqdata.readers.base import Box, Reading, Tree
+
+
+class Coco:
+    """Boxes and objects from COCO's instances files."""
+
+    name = "coco"
+
+    def sniff(self, tree: Tree) -> str | None:
+        """Which files hold images and annotations."""
+        found = [path for path, _ in _documents(tree)]
+        return f"{', '.join(found[:3])} hold images, annotations and categories" if found else None
+
+    def read(self, tree: Tree) -> Reading:
+        """Read every such file; a picture that stands in several gets all of their boxes."""
+        collected = Annotations(tree)
+        for path, document in _documents(tree):
+            collected.sources[path] = "annotation"
+            _read(collected, path, document)
+        return collected.reading()
+
+
+def _documents(tree: Tree) -> Iterator[tuple[str, dict[str, Any]]]:
+    for path in tree.paths:
+        if ending(path) == ".json" and _may_be(tree, path):
+            try:
+                document = load_json(tree, path)
+            except ValueError:
+                continue
+            if isinstance(document, dict) and all(isinstance(document.get(k), list) for k in ("images", "annotations")):
+                yield path, document
+
+
+def _may_be(tree: Tree, path: str) -> bool:
+    # COCO files reach gigabytes and side files come by the thousand: look before loading.
+    try:
+        with tree.locate(path).open("rb") as file:
+            head = file.read(1 << 16)
+            file.seek(max(0, file.seek(0, 2) - (1 << 16)))
+            return any(key in head + file.read() for key in (b'"annotations"', b'"categories"'))
+    except OSError:
+        return False
+
+
+def _read(collected: Annotations, path: str, document: dict[str, Any]) -> None:
+    names = {c.get("id"): str(c.get("name")) for c in document.get("categories", []) if isinstance(c, dict)}
+    pictures: dict[Any, str] = {}
+    for number, image in enumerate(document["images"]):
+        with collected.row(path, f"images {number}"):
+            pictures[image["id"]] = collected.picture(image["file_name"], path)
+    for number, annotation in enumerate(document["annotations"]):
+        item = f"annotations {annotation.get('id', number) if isinstance(annotation, dict) else number}"
+        with collected.row(path, item):
+            if annotation["image_id"] not in pictures:
+                raise ValueError(f"there is no image {annotation['image_id']!r}")
+            if annotation["category_id"] not in names:
+                raise ValueError(f"there is no category {annotation['category_id']!r}")
+            label = names[annotation["category_id"]]
+            x, y, width, height = map(float, annotation["bbox"])
+            box = Box(label, x, y, width, height, path, item)
+            collected.boxes[pictures[annotation["image_id"]]].append(box)
+            collected.name_objects(pictures[annotation["image_id"]], [label])

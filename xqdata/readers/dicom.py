@@ -1,0 +1,82 @@
+"""DICOM, and DICOS (its dialect for security scanners): tags inside the file, mapped to columns."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from xqdata.readers.base import Fields, Reading, Tree
+
+# Keyword of the tag: column.
+_COLUMNS = {
+    "Manufacturer": "scanner_make",
+    "ManufacturerModelName": "scanner_model",
+    "DeviceSerialNumber": "scanner_serial",
+    "KVP": "kvp",
+    "XRayTubeCurrent": "ma",
+    "XRayTubeCurrentInmA": "ma",
+    "OperatorsName": "operator",
+    "InstitutionName": "site",
+    "ViewPosition": "view",
+    "SeriesInstanceUID": "series",
+    "InstanceNumber": "sequence",
+}
+# In DICOS a study is one screening of one object of inspection; in DICOM it is a sitting.
+_DICOM_COLUMNS = {"StudyInstanceUID": "session"}
+_DICOS_COLUMNS = {"StudyInstanceUID": "scan_id", "PatientID": "bag"}
+# The first pair that is there tells when the picture was taken.
+_MOMENTS = (("AcquisitionDate", "AcquisitionTime"), ("ContentDate", "ContentTime"), ("StudyDate", "StudyTime"))
+_ENDINGS = (".dcm", ".dcs", ".dicom", ".dicos", ".ima")
+
+
+class Dicom:
+    """Acquisition columns from the tags inside DICOM and DICOS files."""
+
+    name = "dicom"
+
+    def sniff(self, tree: Tree) -> str | None:
+        """How many files have an ending of DICOM's, or none but DICOM's mark inside."""
+        found = sum(_is_dicom(tree, path) for path in tree.paths)
+        return f"{found} DICOM or DICOS files: their tags fill the columns of acquisition" if found else None
+
+    def read(self, tree: Tree) -> Reading:
+        """The tags are read where the pixels are, so nothing is opened here."""
+        return Reading({}, from_tags=from_tags)
+
+
+def from_tags(format: str, tags: Mapping[str, str]) -> Fields:
+    """What the tags of a DICOM file say; nothing for other formats."""
+    if format != "DICOM":
+        return {}
+    columns = _COLUMNS | (_DICOS_COLUMNS if "DICOSVersion" in tags else _DICOM_COLUMNS)
+    fields: dict[str, object] = {columns[k]: v for k, v in tags.items() if k in columns}
+    if "TableSpeed" in tags:
+        fields["belt_speed"] = float(tags["TableSpeed"]) / 1000  # mm/s
+    energies = [e for e in ("high", "low") if tags.get(f"{e.capitalize()}EnergyDetectors") == "YES"]
+    if len(energies) == 1:
+        fields["channel"] = energies[0]
+    moment = _moment(tags)
+    if moment:
+        fields["acquired_at"] = moment
+    return fields
+
+
+def _moment(tags: Mapping[str, str]) -> str | None:
+    if tags.get("AcquisitionDateTime"):
+        return tags["AcquisitionDateTime"][:8] + " " + tags["AcquisitionDateTime"][8:].split("+")[0].split("-")[0]
+    for day, clock in _MOMENTS:
+        if tags.get(day):
+            return f"{tags[day]} {tags.get(clock, '')}".strip()
+    return None
+
+
+def _is_dicom(tree: Tree, path: str) -> bool:
+    name = path.rsplit("/", 1)[-1]
+    if name.lower().endswith(_ENDINGS):
+        return True
+    if "." in name:
+        return False
+    try:
+        with tree.locate(path).open("rb") as file:
+            return file.read(132)[128:] == b"DICM"
+    except OSError:
+        return False
