@@ -15,9 +15,10 @@ import pyarrow.compute as pc
 from xqdata.errors import TableError
 
 STRING = pa.string()
-STRINGS = pa.list_(pa.string())
+# "element" is what Parquet calls it: another name would not survive being written and read.
+STRINGS = pa.list_(pa.field("element", pa.string()))
 TIME = pa.timestamp("us")
-BOX = pa.list_(pa.int32(), 4)
+BOX = pa.list_(pa.field("element", pa.int32()), 4)
 
 
 @dataclass(frozen=True)

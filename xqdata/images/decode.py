@@ -8,6 +8,7 @@ bits where Pillow would drop half of them.
 from __future__ import annotations
 
 import io
+import logging
 import struct
 import warnings
 from collections.abc import Iterator
@@ -26,6 +27,9 @@ from xqdata import kernels
 from xqdata.hashing import Grey
 
 Pixels = NDArray[Any]
+
+# It tells of damaged files on stderr, where nobody asked: they become rejects with a message.
+logging.getLogger("tifffile").addHandler(logging.NullHandler())
 
 _MAGIC = (
     (b"\x89PNG\r\n\x1a\n", "PNG"),
@@ -262,8 +266,8 @@ def _complete(kind: str, data: bytes) -> bool:
     if kind == "PNG":
         return b"IEND" in data[-64:]
     if kind == "JPEG":
-        # At the very end, padding aside: further up it may be the end of a thumbnail.
-        return data.rstrip(b"\0\r\n ").endswith(b"\xff\xd9")
+        # The end behind the last beginning of pixels: further up it may be the end of a thumbnail.
+        return data.rfind(b"\xff\xd9") > data.rfind(b"\xff\xda")
     if kind == "WEBP":
         return len(data) >= int.from_bytes(data[4:8], "little") + 8
     if kind == "BMP" and len(data) >= 6:
@@ -370,7 +374,7 @@ def _pillow_tags(image: Image.Image, data: bytes) -> dict[str, str]:
 
 
 def _png_bit_depth(data: bytes) -> int:
-    return data[24] if len(data) > 24 else 8
+    return data[24] if len(data) > 24 and data[12:16] == b"IHDR" else 8
 
 
 def _deep_png(data: bytes, limits: Limits) -> Page:
@@ -470,19 +474,32 @@ def _dicom(data: bytes, limits: Limits) -> Iterator[Page | tuple[int, BadImage]]
     try:
         dataset = pydicom.dcmread(io.BytesIO(data))
         _check_size(int(dataset.Columns), int(dataset.Rows), limits)
-        frames = dataset.pixel_array
-        count = int(dataset.get("NumberOfFrames", 1) or 1)
-        frames = frames if count > 1 else frames[None]
         bits = int(dataset.BitsStored)
         tags = _dicom_tags(dataset)
-    except Exception as error:
+        frames = pydicom.pixels.iter_pixels(dataset)
+    except Exception as error:  # noqa: BLE001 - as above
         raise _failed(error, "DICOM", data) from error
-    for index, pixels in enumerate(frames):
+    yield from _dicom_frames(frames, bits, limits, tags, data)
+
+
+def _dicom_frames(
+    frames: Iterator[Pixels], bits: int, limits: Limits, tags: dict[str, str], data: bytes
+) -> Iterator[Page | tuple[int, BadImage]]:
+    index = 0
+    while True:
+        try:
+            pixels = next(frames)
+        except StopIteration:
+            return
+        except Exception as error:  # noqa: BLE001 - as above
+            yield index, _failed(error, "DICOM", data)
+            return  # what follows a broken frame cannot be found
         if pixels.dtype == np.uint8:
             image = Image.fromarray(np.ascontiguousarray(pixels))
             yield _from_pillow(image, "DICOM", index, bits, tags)
         else:
             yield _deep(pixels, "DICOM", index, bits, limits, tags)
+        index += 1
 
 
 def _dicom_tags(dataset: Any) -> dict[str, str]:

@@ -99,15 +99,17 @@ def _excel(path: Path, sheet: str | None) -> Iterator[Row]:
             hint = f"sheets are {', '.join(book.sheetnames)}"
             raise InputError(f"has no sheet {sheet!r}", where=str(path), hint=hint)
         page = book[sheet] if sheet else book.worksheets[0]
-        for number, cells in enumerate(page.iter_rows(values_only=True), start=1):
-            yield Row(number, [_cell(value) for value in cells])
+        for number, cells in enumerate(page.iter_rows(), start=1):
+            yield Row(number, [_cell(cell.value, str(cell.number_format or "")) for cell in cells])
     finally:
         book.close()
 
 
-def _cell(value: object) -> object:
+def _cell(value: object, shown_as: str) -> object:
     if value is None:
         return ""
     if isinstance(value, float) and value.is_integer():
         return int(value)
+    if isinstance(value, datetime) and "h" not in shown_as.lower():
+        return value.date()  # Excel knows no days, only midnights
     return value if isinstance(value, int | float | str | datetime) else str(value)
