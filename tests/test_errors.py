@@ -5,7 +5,9 @@ Wrong while green would be: a file's name with a newline that breaks the line.
 
 from __future__ import annotations
 
-from xqdata.errors import MissingExtraError, XqdataError, one_line
+import pickle
+
+from xqdata.errors import InputError, XqdataError, one_line
 
 
 def test_message_place_and_remedy_stand_in_one_line():
@@ -22,5 +24,7 @@ def test_surrogates_of_undecodable_names_can_be_printed():
     assert one_line("a\udcff").encode("utf-8") == b"a\\udcff"
 
 
-def test_a_missing_extra_says_what_to_install():
-    assert "pip install 'xqdata[dicom]'" in str(MissingExtraError("pydicom", "dicom", "reading DICOM"))
+def test_errors_cross_process_borders_whole():
+    error = InputError("is not a folder", where="x", hint="name a folder")
+    again = pickle.loads(pickle.dumps(error))
+    assert (type(again), str(again)) == (InputError, str(error))

@@ -29,8 +29,8 @@ def table(*rows: dict[str, object]) -> Any:
     return schema.from_rows("images", rows)
 
 
-def log(*events: Event) -> Any:
-    return schema.from_rows("labels", [e.row for e in events])
+def log(*events: Event, sha256: str = "x") -> Any:
+    return schema.from_rows("labels", [{**e.row, "number": n, "sha256": sha256} for n, e in enumerate(events)])
 
 
 def one(result: Any, path: str = "a.png") -> dict[str, Any]:
@@ -40,9 +40,10 @@ def one(result: Any, path: str = "a.png") -> dict[str, Any]:
 
 
 def test_the_latest_verdict_holds_whatever_the_order_of_rows(reference: Taxonomy) -> None:
-    events = [event(2, "object", "mango"), event(0, "object", "apple"), event(1, "object", "egg")]
-    for order in (events, events[::-1], [events[1], events[2], events[0]]):
-        row = one(labels.effective(table(image()), log(*order), reference))
+    # All at one moment: what counts is the place in the log.
+    told = log(event(0, "object", "apple"), event(0, "object", "egg"), event(0, "object", "mango"))
+    for order in ([0, 1, 2], [2, 1, 0], [1, 2, 0]):
+        row = one(labels.effective(table(image()), told.take(order), reference))
         assert (row["object"], row["objects"]) == ("mango", ["mango"])
         assert row["label_source"] == "label log (cli)"
 
@@ -81,26 +82,27 @@ def test_no_events_change_nothing(reference: Taxonomy) -> None:
     assert labels.effective(images, log(), reference).equals(images)
 
 
-def test_a_moved_file_keeps_its_verdicts(reference: Taxonomy) -> None:
-    gone = image("a.png", missing=True, sha256="s1")
-    moved = image("new/a.png", sha256="s1")
-    result = labels.effective(table(gone, moved), log(event(0, "object", "mango")), reference)
-    assert one(result, "new/a.png")["object"] == "mango"
-
-
-def test_a_file_that_became_two_keeps_no_verdicts(reference: Taxonomy) -> None:
-    rows = [image("a.png", missing=True, sha256="s1"), image("b.png", sha256="s1"), image("c.png", sha256="s1")]
+def test_a_moved_file_keeps_its_verdicts_over_any_number_of_moves(reference: Taxonomy) -> None:
+    rows = [
+        image("a.png", missing=True),
+        image("b.png", missing=True, moved_from="id of a.png"),
+        image("c.png", moved_from="id of b.png"),
+    ]
     result = labels.effective(table(*rows), log(event(0, "object", "mango")), reference)
-    assert one(result, "b.png")["object"] is None
-    assert one(result, "c.png")["object"] is None
+    assert one(result, "c.png")["object"] == "mango"
 
 
-def test_pages_of_a_moved_file_are_not_mixed_up(reference: Taxonomy) -> None:
-    rows = [image("a.tif", missing=True, sha256="s", page=1, image_id="old")]
-    rows += [image("b.tif", sha256="s", page=n, image_id=f"new {n}") for n in range(2)]
-    told = log(Event(NOON, "kim", "cli", "object", "old", "mango"))
-    found = {row["image_id"]: row["object"] for row in labels.effective(table(*rows), told, reference).to_pylist()}
-    assert (found["new 0"], found["new 1"]) == (None, "mango")
+def test_a_copy_that_was_always_there_inherits_nothing(reference: Taxonomy) -> None:
+    rows = [image("a.png"), image("copy.png", missing=True)]
+    result = labels.effective(table(*rows), log(event(0, "reject", True, "copy.png")), reference)
+    assert result["path"].to_pylist() == ["a.png"]
+
+
+def test_a_verdict_does_not_stick_to_another_file_in_the_same_place(reference: Taxonomy) -> None:
+    images, told = table(image(sha256="new bytes")), log(event(0, "object", "mango"), sha256="judged bytes")
+    assert one(labels.effective(images, told, reference))["object"] is None
+    (found,) = labels.conflicts(images, told, reference)
+    assert (found.reason, found.seen, found.replaced) == ("file", "judged bytes", "new bytes")
 
 
 def test_a_verdict_on_another_value_than_was_seen_is_a_conflict(reference: Taxonomy) -> None:
@@ -108,20 +110,51 @@ def test_a_verdict_on_another_value_than_was_seen_is_a_conflict(reference: Taxon
     seen, unseen = event(0, "object", "mango", before="egg"), event(1, "object", "apple", before="honey")
     assert labels.conflicts(images, log(seen), reference) == []
     (found,) = labels.conflicts(images, log(seen, unseen), reference)
-    assert (found.seen, found.replaced, found.event_id) == ("honey", "mango", unseen.row["event_id"])
+    told = (found.reason, found.seen, found.replaced, found.event_id)
+    assert told == ("value", "honey", "mango", unseen.row["event_id"])
 
 
-def test_the_log_only_grows_and_takes_an_event_once(project: Project) -> None:
+def test_unknown_and_not_recorded_are_told_apart(reference: Taxonomy) -> None:
+    images = table(image(object="egg", objects=["egg"]))
+    assert labels.conflicts(images, log(event(0, "object", "mango")), reference) == []
+    assert len(labels.conflicts(images, log(event(0, "object", "mango", before=None)), reference)) == 1
+    assert labels.conflicts(images, log(event(0, "reject", True, before=False)), reference) == []
+
+
+@pytest.fixture
+def judged(project: Project) -> Project:
+    tables = {name: schema.empty(name) for name in manifest.TOGETHER}
+    manifest.write(project, {**tables, "images": table(image(sha256="judged bytes"))}, manifest.Origin("ingest"))
+    return project
+
+
+def test_the_log_only_grows_and_takes_an_event_once(judged: Project) -> None:
     first, second = event(0, "object", "mango"), event(1, "object", "egg")
-    assert labels.log(project).num_rows == 0
-    assert labels.append(project, [first]) == 1
-    assert labels.append(project, [first, second, second]) == 1
-    assert labels.log(project)["event_id"].to_pylist() == [first.row["event_id"], second.row["event_id"]]
+    assert labels.log(judged).num_rows == 0
+    assert labels.append(judged, [first]) == 1
+    assert labels.append(judged, [first, second, second]) == 1
+    found = labels.log(judged)
+    assert found["event_id"].to_pylist() == [first.row["event_id"], second.row["event_id"]]
+    assert found["sha256"].to_pylist() == ["judged bytes"] * 2
+    assert found["number"].to_pylist() == [0, 1]
 
 
-def test_appending_waits_for_nobody(project: Project) -> None:
-    with manifest.lock(project.state, "ingest"), pytest.raises(LockedError):
-        labels.append(project, [event(0, "object", "mango")])
+def test_a_first_verdict_whose_writer_was_killed_before_the_rename_is_not_lost(judged: Project) -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(manifest.store, "_rename", lambda *_: None)
+        labels.append(judged, [event(0, "object", "mango")])
+    labels.append(judged, [event(1, "object", "egg")])
+    assert labels.log(judged)["after"].to_pylist() == ['"mango"', '"egg"']
+
+
+def test_a_verdict_on_an_unknown_image_is_refused(judged: Project) -> None:
+    with pytest.raises(InputError, match="there is no image"):
+        labels.append(judged, [event(0, "object", "mango", "nowhere.png")])
+
+
+def test_appending_waits_for_nobody(judged: Project) -> None:
+    with manifest.lock(judged.state, "ingest"), pytest.raises(LockedError):
+        labels.append(judged, [event(0, "object", "mango")])
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ from pathlib import Path
 from assets.rows import image
 from xqdata import manifest, schema
 from xqdata.manifest import Origin, Project
-from xqdata.status import TableStatus, status
+from xqdata.status import Changed, TableStatus, status
 
 
 def write_ingest(project: Project, origin: Origin, *rows: dict[str, object]) -> None:
@@ -18,8 +18,8 @@ def write_ingest(project: Project, origin: Origin, *rows: dict[str, object]) -> 
     manifest.write(project, {**tables, "images": schema.from_rows("images", rows)}, origin)
 
 
-def by_name(project: Project, **options: dict[str, object]) -> dict[str, TableStatus]:
-    return {table.name: table for table in status(project, options)}
+def by_name(project: Project, **changed: Changed) -> dict[str, TableStatus]:
+    return {table.name: table for table in status(project, changed)}
 
 
 def test_nothing_stands_in_a_new_project(project: Project) -> None:
@@ -48,9 +48,8 @@ def test_a_table_is_stale_when_its_input_changed(project: Project) -> None:
 def test_options_that_changed_make_their_command_stale_and_no_other(project: Project) -> None:
     write_ingest(project, Origin("ingest", {"taxonomy": "mine 1", "workers": 3}))
     manifest.write(project, {"links": schema.empty("links")}, Origin("dedup"))
-    assert by_name(project, ingest={"taxonomy": "mine 1"})["images"].stale == ()
-    changed = by_name(project, ingest={"taxonomy": "mine 2"})
-    assert changed["images"].stale == ("taxonomy has changed since",)
+    changed = by_name(project, ingest=lambda options: [f"no longer {options['taxonomy']}"])
+    assert changed["images"].stale == ("no longer mine 1",)
     assert changed["links"].stale == ()
 
 

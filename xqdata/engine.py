@@ -14,6 +14,8 @@ from concurrent.futures.process import BrokenProcessPool
 from itertools import islice
 from typing import TypeVar
 
+import cv2
+
 from xqdata.errors import XqdataError
 
 S = TypeVar("S")
@@ -52,7 +54,7 @@ def _processes(function: Callable[[S], R], shards: Iterable[S], workers: int) ->
     waiting = iter(shards)
     # Each worker is one of `workers`: its own thread pools would only fight over the processors.
     with _environment(dict.fromkeys(_THREAD_VARIABLES, "1")):
-        pool = concurrent.futures.ProcessPoolExecutor(workers, mp_context=context)
+        pool = concurrent.futures.ProcessPoolExecutor(workers, mp_context=context, initializer=_alone)
         try:
             running = {pool.submit(function, s): s for s in islice(waiting, workers * _AHEAD)}
             while running:
@@ -69,6 +71,11 @@ def _processes(function: Callable[[S], R], shards: Iterable[S], workers: int) ->
             ) from error
         finally:
             pool.shutdown(wait=True, cancel_futures=True)
+
+
+def _alone() -> None:
+    """In a worker: OpenCV's threads, which no environment variable binds, would fight over the processors too."""
+    cv2.setNumThreads(1)
 
 
 class _environment:

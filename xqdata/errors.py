@@ -5,6 +5,9 @@ Anything else that is raised is a bug and keeps its traceback.
 
 from __future__ import annotations
 
+from functools import partial
+from typing import Any
+
 
 class XqdataError(Exception):
     """An error at the user's side, shown as one line and ending the command with exit code 1."""
@@ -14,6 +17,10 @@ class XqdataError(Exception):
         self.message = message
         self.where = where
         self.hint = hint
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        # Errors cross process borders; the default would lose the keyword arguments.
+        return partial(type(self), where=self.where, hint=self.hint), (self.message,)
 
     def __str__(self) -> str:
         place = f"{self.where}: " if self.where else ""
@@ -35,16 +42,6 @@ class TableError(XqdataError):
 
 class LockedError(XqdataError):
     """Another process is writing to this project."""
-
-
-class MissingExtraError(XqdataError):
-    """A part of xqdata is asked for whose packages are not installed."""
-
-    def __init__(self, package: str, extra: str, purpose: str) -> None:
-        super().__init__(
-            f"{purpose} needs {package}, which is not installed",
-            hint=f"run: pip install 'xqdata[{extra}]'",
-        )
 
 
 def one_line(text: str) -> str:

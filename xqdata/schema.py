@@ -6,7 +6,7 @@ ending; the tables `splits/NAME` and `audits/NAME` share one schema per folder.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 import pyarrow as pa
@@ -125,6 +125,12 @@ def _identity() -> tuple[Column, ...]:
             group=group,
         ),
         Column("missing", pa.bool_(), "seen by an earlier ingest, gone at the latest", True, group=group),
+        Column(
+            "moved_from",
+            STRING,
+            "image_id of the file's earlier place, which is missing now; verdicts on that one count for this",
+            group=group,
+        ),
     )
 
 
@@ -235,8 +241,8 @@ REJECTS = Table(
     "One file that is no row of images, or one row or page of a file (`item`), and why.",
     ("root", "path", "item"),
     (
-        Column("root", STRING, "as in images", True),
-        Column("path", STRING, "as in images", True),
+        Column("root", STRING, "as in images; null for a row of a file outside the raw folders, named by the config"),
+        Column("path", STRING, "as in images; as the config names it where root is null", True),
         Column("item", STRING, "null: the file itself; else the row or page of it, as in `row 14` or `page 2`"),
         Column("reason", STRING, "why", True, REJECT_REASONS),
         Column("message", STRING, "the particulars, one line", True),
@@ -277,14 +283,16 @@ LABELS = Table(
     ("event_id",),
     (
         Column("event_id", STRING, "xxh3-128 of the event's content, in hex: the same event twice is one", True),
+        Column("number", pa.int64(), "place in the log, from 0: later events win", True),
         Column("at", TIME, "when (UTC)", True),
         Column("by", STRING, "who", True),
         Column("source", STRING, "which tool wrote it: cli, fiftyone, cvat, …", True),
         Column("field", STRING, "what the verdict is about", True, LABEL_FIELDS),
         Column("image_id", STRING, "row of images", True),
+        Column("sha256", STRING, "bytes of the file that was judged: another file in its place is not meant", True),
         Column("other_image_id", STRING, "the second image of a pair, else null"),
-        Column("before", STRING, "JSON: the effective value that the person saw"),
-        Column("after", STRING, "JSON: the value from now on; for a pair: same or different"),
+        Column("before", STRING, "JSON: the effective value that the person saw; null where nobody recorded it"),
+        Column("after", STRING, "JSON: the value from now on; for a pair: same or different", True),
         Column("why", STRING, "the person's reason"),
     ),
 )
@@ -418,9 +426,13 @@ def empty(name: str) -> pa.Table:
     return table(name).arrow.empty_table()
 
 
-def from_rows(name: str, rows: Iterable[dict[str, object]]) -> pa.Table:
-    """A checked Arrow table from dictionaries; columns that a row lacks are null."""
-    return pa.Table.from_pylist(list(rows), schema=table(name).arrow)
+def from_rows(name: str, rows: Iterable[Mapping[str, object]]) -> pa.Table:
+    """An Arrow table from dictionaries; columns that a row lacks are null. ValueError for a key that is no column."""
+    listed = [dict(row) for row in rows]
+    unknown = {key for row in listed for key in row}.difference(table(name).names)
+    if unknown:
+        raise ValueError(f"{name} has no column {sorted(unknown)[0]}")
+    return pa.Table.from_pylist(listed, schema=table(name).arrow)
 
 
 def _schema_difference(expected: Table, found: pa.Schema) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -10,6 +10,8 @@ from typing import Any
 from xqdata import manifest, schema
 from xqdata.errors import TableError
 from xqdata.manifest import Project, Provenance
+
+Changed = Callable[[Mapping[str, Any]], list[str]]
 
 
 @dataclass(frozen=True)
@@ -30,10 +32,10 @@ class TableStatus:
     damage: str = ""
 
 
-def status(project: Project, options: Mapping[str, Mapping[str, Any]]) -> list[TableStatus]:
+def status(project: Project, changed: Mapping[str, Changed]) -> list[TableStatus]:
     """The tables that stand in `project`, sorted by name.
 
-    `options`: by command, the options that it would be run with today; only those named are compared.
+    `changed`: by command, a function that says in what the options of such a table differ from today's.
     """
     standing: dict[str, Provenance] = {}
     damaged: list[TableStatus] = []
@@ -44,7 +46,7 @@ def status(project: Project, options: Mapping[str, Mapping[str, Any]]) -> list[T
             damaged.append(TableStatus(name, damage=error.message))
     digests = {name: p.digest for name, p in standing.items()}
     whole = [
-        TableStatus(name, p.rows, p.digest, p.command, p.time, p.xqdata, tuple(_stale(p, standing, digests, options)))
+        TableStatus(name, p.rows, p.digest, p.command, p.time, p.xqdata, tuple(_stale(p, standing, digests, changed)))
         for name, p in standing.items()
     ]
     return sorted(whole + damaged, key=lambda table: table.name)
@@ -54,15 +56,14 @@ def _stale(
     found: Provenance,
     standing: Mapping[str, Provenance],
     digests: Mapping[str, str],
-    options: Mapping[str, Mapping[str, Any]],
+    changed: Mapping[str, Changed],
 ) -> list[str]:
     reasons = [
         f"made from another {name}" if name in digests else f"{name}, which it was made from, is gone"
         for name, digest in found.inputs.items()
         if digests.get(name) != digest
     ]
-    today = options.get(found.command, {})
-    reasons += [f"{key} has changed since" for key, value in today.items() if found.options.get(key) != value]
+    reasons += changed[found.command](found.options) if found.command in changed else []
     gone = [name for name, place in found.roots.items() if not Path(place).is_dir()]
     reasons += [f"raw folder {name} is no longer at {found.roots[name]}" for name in gone]
     if found.table in manifest.TOGETHER:

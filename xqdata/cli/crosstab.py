@@ -54,4 +54,5 @@ def _ordered(names: set[str], known: Iterable[str]) -> list[str]:
 
 
 def _letter(number: int) -> str:
-    return chr(ord("a") + number) if number < 26 else f"a{chr(ord('a') + number - 26)}"
+    last = chr(ord("a") + number % 26)
+    return last if number < 26 else _letter(number // 26 - 1) + last

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -63,10 +64,13 @@ def command(
     """
     project = opt.project()
     settings = config.load(project.folder)
-    taxonomy = opt.chosen_taxonomy(taxonomy_path, settings)
     out, err = opt.consoles(quiet, as_json)
-    known = dict(manifest.provenance(project, "images").roots) if project.path("images").exists() else {}
+    before = manifest.provenance(project, "images") if manifest.exists(project, "images") else None
+    known = dict(before.roots) if before else {}
     roots = resolve(raw or _again(known), known)
+    if before and not raw and taxonomy_path is None:
+        taxonomy_path = _same_taxonomy(before.options)
+    taxonomy = opt.chosen_taxonomy(taxonomy_path, settings)
     with _progress(err) as progress:
         # On one terminal the bar and the lines must go through one console, or they tear each other.
         live = _Live(err if sys.stdout.isatty() and sys.stderr.isatty() else out, progress)
@@ -94,12 +98,22 @@ def _again(known: dict[str, str]) -> list[str]:
     return [f"{name}={place}" for name, place in known.items()]
 
 
+def _same_taxonomy(options: Mapping[str, Any]) -> Path | None:
+    """The taxonomy file that all raw folders were read with, if they were read with one."""
+    files = {told.get("taxonomy_file") for told in options.get("roots", {}).values()}
+    (file,) = files if len(files) == 1 else (None,)
+    return Path(file) if file else None
+
+
 def _progress(console: Console) -> Progress:
-    rate = TextColumn("{task.fields[rate]}")
-    return Progress(
-        TextColumn("reading {task.description}"), BarColumn(), MofNCompleteColumn(), rate, TimeRemainingColumn(),
-        console=console, transient=True, disable=console.quiet or not console.is_terminal,
-    )  # fmt: skip
+    columns = (
+        TextColumn("reading {task.description}", markup=False),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TextColumn("{task.fields[rate]}"),
+        TimeRemainingColumn(),
+    )
+    return Progress(*columns, console=console, transient=True, disable=console.quiet or not console.is_terminal)
 
 
 class _Live:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -9,12 +10,11 @@ from typing import Any
 import click
 from rich.table import Table
 
-from xqdata import config, manifest
+from xqdata import config
 from xqdata.cli import options as opt
 from xqdata.config import Config
-from xqdata.errors import TableError
+from xqdata.errors import XqdataError
 from xqdata.ingest import told_options
-from xqdata.manifest import Project
 from xqdata.status import status
 
 
@@ -34,7 +34,7 @@ def command(taxonomy_path: Path | None, as_json: bool, quiet: bool) -> None:
     """
     project = opt.project()
     settings = config.load(project.folder)
-    found = status(project, {"ingest": _today(project, settings, taxonomy_path)})
+    found = status(project, {"ingest": lambda options: _changed(options, settings, taxonomy_path)})
     out, _ = opt.consoles(quiet, as_json)
     if as_json:
         opt.print_json({"folder": str(project.folder), "tables": [asdict(table) for table in found]})
@@ -63,12 +63,15 @@ def command(taxonomy_path: Path | None, as_json: bool, quiet: bool) -> None:
     out.print(table)
 
 
-def _today(project: Project, settings: Config, taxonomy_path: Path | None) -> dict[str, Any]:
-    """What ingest would be told now: with the taxonomy of this command line, else of the last ingest's."""
-    try:
-        used = manifest.provenance(project, "images").options.get("taxonomy_file")
-    except TableError:
-        used = None
-    path = taxonomy_path or (Path(used) if used else None)
-    today = told_options(settings, opt.chosen_taxonomy(path, settings))
-    return {key: today[key] for key in ("config", "taxonomy")}
+def _changed(options: Mapping[str, Any], settings: Config, taxonomy_path: Path | None) -> list[str]:
+    """In what the options of an ingest differ from those of today, for each raw folder."""
+    reasons = []
+    for root, told in options.get("roots", {}).items():
+        file = taxonomy_path or (Path(told["taxonomy_file"]) if told.get("taxonomy_file") else None)
+        try:
+            today = told_options(settings, opt.chosen_taxonomy(file, settings))
+        except XqdataError as error:
+            reasons.append(str(error))
+            continue
+        reasons += [f"{key} has changed since {root} was read" for key, value in today.items() if told[key] != value]
+    return list(dict.fromkeys(reasons))

@@ -11,9 +11,10 @@ import io
 import logging
 import struct
 import warnings
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
+from functools import cache
 from typing import Any
 
 import cv2
@@ -106,7 +107,7 @@ class BadImage(Exception):
     """A file or a page that cannot be decoded: `reason` is one of the schema's reject reasons."""
 
     def __init__(self, reason: str, message: str) -> None:
-        super().__init__(message)
+        super().__init__(reason, message)
         self.reason = reason
         self.message = message
 
@@ -205,14 +206,11 @@ def raw_page(data: bytes, layout: RawLayout, limits: Limits) -> Page:
 def deep_grey(pixels: Pixels, window: tuple[float, float] | None) -> NDArray[np.float32]:
     """A picture of any dtype as grey, (height, width) float32 in 0 to 255.
 
-    Colours are weighted as ITU-R 601 says, alpha is left out. `window` gives the values for 0 and 255 (what lies
+    `window` gives the values for 0 and 255 (what lies
     beyond is clipped); None takes the smallest and largest finite value. What is not a number becomes 0, and so does
     a picture of one value only.
     """
-    if pixels.ndim == 3 and pixels.shape[2] >= 3:
-        flat = pixels[..., :3].astype(np.float64) @ np.array([0.299, 0.587, 0.114])
-    else:
-        flat = (pixels if pixels.ndim == 2 else pixels[..., 0]).astype(np.float64)
+    flat = luminance(pixels)
     finite = np.isfinite(flat)
     if not finite.any():
         return np.zeros(flat.shape, np.float32)
@@ -226,6 +224,14 @@ def deep_grey(pixels: Pixels, window: tuple[float, float] | None) -> NDArray[np.
 def _is_bmp(head: bytes) -> bool:
     # Two letters are no magic number: many a text begins with them. The size of the second header tells.
     return len(head) < 18 or int.from_bytes(head[14:18], "little") in (12, 16, 40, 52, 56, 64, 108, 124)
+
+
+def luminance(pixels: Pixels) -> NDArray[np.float64]:
+    """Pixels of any dtype as one value each, (height, width): colours weighted as ITU-R 601 says, alpha left out."""
+    if pixels.ndim == 3 and pixels.shape[2] >= 3:
+        weighted: NDArray[np.float64] = pixels[..., :3].astype(np.float64) @ np.array([0.299, 0.587, 0.114])
+        return weighted
+    return (pixels if pixels.ndim == 2 else pixels[..., 0]).astype(np.float64)
 
 
 def _what_else(head: bytes) -> str:
@@ -264,7 +270,7 @@ def _failed(error: BaseException, kind: str, data: bytes) -> BadImage:
 def _complete(kind: str, data: bytes) -> bool:
     """False if the file lacks the end that its format demands."""
     if kind == "PNG":
-        return b"IEND" in data[-64:]
+        return data.rfind(b"IEND") > data.rfind(b"IDAT")  # programs append their own data behind the end
     if kind == "JPEG":
         # The end behind the last beginning of pixels: further up it may be the end of a thumbnail.
         return data.rfind(b"\xff\xd9") > data.rfind(b"\xff\xda")
@@ -338,6 +344,13 @@ def _open(data: bytes, kind: str) -> Iterator[Image.Image]:
             Image.MAX_IMAGE_PIXELS, ImageFile.LOAD_TRUNCATED_IMAGES = before
 
 
+@contextmanager
+def _open_lazily(data: bytes, kind: str) -> Iterator[Callable[[], Image.Image]]:
+    """Something that gives Pillow's image of `data`, opened when it is first asked for and only once."""
+    with ExitStack() as stack:
+        yield cache(lambda: stack.enter_context(_open(data, kind)))
+
+
 def _from_pillow(image: Image.Image, kind: str, index: int, bits: int, tags: dict[str, str]) -> Page:
     grey = np.asarray(image.convert("L"))
     if image.mode == "1":
@@ -407,12 +420,12 @@ def _tiff(data: bytes, limits: Limits) -> Iterator[Page | tuple[int, BadImage]]:
         file = tifffile.TiffFile(io.BytesIO(data))
     except Exception as error:
         raise _failed(error, "TIFF", data) from error
-    with file:
+    with file, _open_lazily(data, "TIFF") as plain:
         for index in range(count):
             try:
                 page = file.pages[index].aspage()
                 if not page.is_reduced:  # a thumbnail of another page
-                    yield _tiff_page(page, index, data, limits)
+                    yield _tiff_page(page, index, data, limits, plain)
             except Exception as error:  # noqa: BLE001 - as above
                 yield index, _failed(error, "TIFF", data)
     if not whole:
@@ -441,7 +454,7 @@ def _tiff_chain(data: bytes) -> tuple[int, bool]:
     return len(seen), True
 
 
-def _tiff_page(page: Any, index: int, data: bytes, limits: Limits) -> Page:
+def _tiff_page(page: Any, index: int, data: bytes, limits: Limits, plain: Callable[[], Image.Image]) -> Page:
     _check_size(page.imagewidth, page.imagelength * max(1, page.imagedepth), limits, page.samplesperpixel)
     for start, size in zip(page.dataoffsets, page.databytecounts, strict=False):
         if start + size > len(data):
@@ -449,15 +462,17 @@ def _tiff_page(page: Any, index: int, data: bytes, limits: Limits) -> Page:
     tags = {t.name: str(t.value)[:_MAX_TAG] for t in page.tags if t.name in _TAGS}
     bits = page.bitspersample if isinstance(page.bitspersample, int) else max(page.bitspersample)
     if bits <= 8:
-        with _open(data, "TIFF") as image:
-            image.seek(page.index)
-            image.load()
-            return _from_pillow(image, "TIFF", index, bits, tags)
+        image = plain()
+        image.seek(index)
+        image.load()
+        return _from_pillow(image, "TIFF", index, bits, tags)
     pixels = page.asarray()
     if pixels.dtype.kind not in "uif":
         raise BadImage("unsupported", f"TIFF: values of type {pixels.dtype} are not read")
     if pixels.ndim == 3 and page.planarconfig == tifffile.PLANARCONFIG.SEPARATE:
         pixels = np.moveaxis(pixels, 0, -1)
+    if page.photometric == tifffile.PHOTOMETRIC.MINISWHITE and pixels.dtype.kind == "u":
+        pixels = np.iinfo(pixels.dtype).max - pixels  # as Pillow does for 8 bits: white is the high end
     if pixels.ndim not in (2, 3):
         raise BadImage("unsupported", f"TIFF: a page of shape {pixels.shape} is not read")
     return _deep(pixels, "TIFF", index, bits, limits, tags)
@@ -469,6 +484,7 @@ def _tiff_page(page: Any, index: int, data: bytes, limits: Limits) -> Page:
 def _dicom(data: bytes, limits: Limits) -> Iterator[Page | tuple[int, BadImage]]:
     try:
         import pydicom
+        from pydicom.pixels.utils import iter_pixels
     except ImportError:
         raise BadImage("unsupported", "a DICOM file; run: pip install 'xqdata[dicom]'") from None
     try:
@@ -476,8 +492,8 @@ def _dicom(data: bytes, limits: Limits) -> Iterator[Page | tuple[int, BadImage]]
         _check_size(int(dataset.Columns), int(dataset.Rows), limits)
         bits = int(dataset.BitsStored)
         tags = _dicom_tags(dataset)
-        frames = pydicom.pixels.iter_pixels(dataset)
-    except Exception as error:  # noqa: BLE001 - as above
+        frames = iter_pixels(dataset)
+    except Exception as error:
         raise _failed(error, "DICOM", data) from error
     yield from _dicom_frames(frames, bits, limits, tags, data)
 

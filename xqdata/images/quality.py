@@ -12,7 +12,7 @@ import xxhash
 from numpy.typing import NDArray
 
 from xqdata.hashing import Grey
-from xqdata.images.decode import Page
+from xqdata.images.decode import Page, luminance
 
 Mask = NDArray[np.uint8]  # 0 and 1
 
@@ -82,10 +82,10 @@ def _moments(page: Page) -> tuple[float, float]:
     """Mean and standard deviation of the grey values as a share of the dtype's range; of floats, as they are."""
     if page.grey.dtype == np.uint8:
         return _mean_and_std(page.grey, 255.0)
-    values = page.pixels if page.pixels.ndim == 2 else page.pixels[..., 0]
-    if values.dtype.kind in "ui":
-        return _mean_and_std(values.astype(np.float64), float(np.iinfo(cast(Any, values.dtype)).max))
-    finite = values[np.isfinite(values)].astype(np.float64)
+    values = luminance(page.pixels)
+    if page.pixels.dtype.kind in "ui":
+        return _mean_and_std(values, float(np.iinfo(cast(Any, page.pixels.dtype)).max))
+    finite = values[np.isfinite(values)]
     return _mean_and_std(finite, 1.0) if finite.size else (0.0, 0.0)
 
 

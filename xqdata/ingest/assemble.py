@@ -35,6 +35,7 @@ def images(root: str, measured: pa.Table, describer: Describer) -> pa.Table:
         ),
         "root": pa.array([root] * len(paths), schema.STRING),
         "missing": pa.array([False] * len(paths)),
+        "moved_from": pa.nulls(len(paths), schema.STRING),
         "mtime": found["mtime_ns"].cast(pa.timestamp("ns")),
     }
     for column in schema.IMAGES.columns:
@@ -43,7 +44,19 @@ def images(root: str, measured: pa.Table, describer: Describer) -> pa.Table:
             made[column.name] = pc.coalesce(values, found["polarity"]) if column.name == "polarity" else values
         elif column.name not in made:
             made[column.name] = found[column.name]
+    _turn_polarity(made, found["polarity"])
     return pa.table([made[name] for name in schema.IMAGES.names], schema=schema.IMAGES.arrow)
+
+
+def _turn_polarity(columns: dict[str, pa.Array | pa.ChunkedArray], measured: pa.ChunkedArray) -> None:
+    """Where somebody says the other polarity than was measured, what was taken for air is what is opaque."""
+    turned = pc.fill_null(pc.not_equal(columns["polarity"], measured), False)
+    air, opaque = columns["air_fraction"], columns["opaque_fraction"]
+    columns["air_fraction"] = pc.if_else(turned, opaque, air)
+    columns["opaque_fraction"] = pc.if_else(turned, air, opaque)
+    boxes = columns["content_box"].to_pylist()
+    kept = [None if other else box for other, box in zip(turned.to_pylist(), boxes, strict=True)]
+    columns["content_box"] = pa.array(kept, schema.BOX)
 
 
 def rejects(root: str, measured: pa.Table, refused: Iterable[Refused], bad_rows: Iterable[BadRow]) -> pa.Table:
@@ -54,9 +67,14 @@ def rejects(root: str, measured: pa.Table, refused: Iterable[Refused], bad_rows:
         dict(zip(names, values, strict=True)) for values in zip(*(failed[n].to_pylist() for n in names), strict=True)
     ]
     rows += [{"path": r.path, "reason": r.reason, "message": r.message, "bytes": r.bytes} for r in refused]
-    rows += [{"path": b.path, "item": b.item, "reason": "bad_annotation", "message": b.message} for b in bad_rows]
-    rows.sort(key=lambda row: (row["path"], row.get("item") or ""))
-    return schema.from_rows("rejects", [{"root": root, **row} for row in rows])
+    return pa.concat_tables([schema.from_rows("rejects", [{"root": root, **row} for row in rows]), bad(root, bad_rows)])
+
+
+def bad(root: str | None, bad_rows: Iterable[BadRow]) -> pa.Table:
+    """Rows of `rejects` for rows that a reader could not use; `root` is null for files outside the raw folders."""
+    reason = "bad_annotation"
+    rows = [{"root": root, "path": b.path, "item": b.item, "reason": reason, "message": b.message} for b in bad_rows]
+    return schema.from_rows("rejects", rows)
 
 
 def sources(root: str, measured: pa.Table, roles: dict[str, str]) -> pa.Table:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import json
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
@@ -9,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from xqdata import schema
+from xqdata.errors import ConfigError
 from xqdata.readers import Fields, Reading
 from xqdata.readers.fields import coerce, is_day_only, split_list
 from xqdata.taxonomy import Taxonomy
@@ -21,6 +23,8 @@ DESCRIBED = tuple(
 )
 _SETTABLE = frozenset(DESCRIBED) - {"object", "reader", "label_source"}
 _DEFAULTS = "xqdata.toml"
+# Polarity is a key of its own, because measuring depends on it.
+_DEFAULTABLE = (_SETTABLE | {"object", "specimen"}) - {"polarity"}
 
 
 @dataclass
@@ -42,6 +46,22 @@ class Disagreements:
             f"{count} files: {key[1]} and {key[2]} disagree on {key[0]}, as in {self.examples[key]}; {key[1]} is taken"
             for key, count in sorted(self.counts.items())
         ]
+
+
+def check_defaults(defaults: Mapping[str, object]) -> None:
+    """Raise ConfigError for a default of `xqdata.toml` that no column can hold."""
+    for key, value in defaults.items():
+        where = f"key ingest.defaults.{key}"
+        if key not in _DEFAULTABLE:
+            close = difflib.get_close_matches(key, _DEFAULTABLE, n=1)
+            guess = f"; did you mean {close[0]}?" if close else ""
+            hint = f"allowed are {', '.join(sorted(_DEFAULTABLE))}{guess}"
+            raise ConfigError(f"unknown {where}", where=_DEFAULTS, hint=hint)
+        try:
+            if key in _SETTABLE:
+                coerce(key, value)
+        except ValueError as error:
+            raise ConfigError(f"{where}: {error}", where=_DEFAULTS) from error
 
 
 class Describer:
@@ -113,7 +133,7 @@ class Describer:
         other: dict[str, Any] = {}
         objects: list[str] = []
         specimens: list[str] = []
-        for word, value in fields.items():
+        for word, value in _moments(fields).items():
             base = word.rstrip("0123456789")
             if base in ("object", "objects"):
                 objects += split_list(value)
@@ -150,6 +170,15 @@ class Describer:
         term = self.taxonomy.scan_types.get(row.get("scan_type") or "")
         for column, value in (term.factors if term else {}).items():
             self._merge(row, by, column, value, f"scan type {row['scan_type']}", path)
+
+
+def _moments(fields: Fields) -> Fields:
+    """`fields` with a `date`, and a `time` where there is one, put together as `acquired_at`."""
+    if "date" not in fields or "acquired_at" in fields:
+        return fields
+    day, clock = fields["date"], fields.get("time", "")
+    rest = {word: value for word, value in fields.items() if word not in ("date", "time")}
+    return {**rest, "acquired_at": f"{str(day).split()[0]} {clock}" if clock else day}
 
 
 def _qualified(specimens: list[str], objects: list[str]) -> list[str]:

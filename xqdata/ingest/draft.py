@@ -148,7 +148,7 @@ def _table_lines(tree: Tree) -> list[str]:
         lines += [f"{mark}root = {_quoted(tree.root)}"]
         lines += [f"{mark}file_column = {_quoted(file_column)}" if file_column else "# file_column = …"]
         lines += [f"{mark}[ingest.tables.columns]"]
-        for header in sheet.header:
+        for header in dict.fromkeys(sheet.header):
             if not header or header == file_column:
                 continue
             known = column_called(header)

@@ -11,11 +11,12 @@ import fnmatch
 import hashlib
 import json
 import os
+import shutil
 import stat
 import uuid
 from collections.abc import Collection, Iterable, Iterator
 from dataclasses import asdict, dataclass, field
-from importlib.metadata import version
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -30,7 +31,7 @@ from xqdata.ingest.walk import Found
 
 # Raise it when measured values change for the same file.
 MEASURE_VERSION = 2
-_DECODERS = ("pillow", "imagecodecs", "tifffile", "opencv-python-headless", "scipy", "numpy")
+_DECODERS = ("xqdata", "pillow", "imagecodecs", "tifffile", "opencv-python-headless", "scipy", "numpy", "pydicom")
 _CHUNK = 1 << 20
 
 _FROM_IMAGES = (
@@ -62,8 +63,6 @@ MEASURED = pa.schema(
         *(pa.field(name, schema.IMAGES.column(name).type) for name in _FROM_IMAGES),
     ]
 )
-# A file with one of these reasons is looked at again by every run: it may come back, or its package be installed.
-_PASSING = ("vanished", "unreadable", "unsupported")
 
 
 @dataclass(frozen=True)
@@ -81,9 +80,16 @@ class Rules:
 
     def fingerprint(self) -> str:
         """The name of these rules and of the decoders' versions: measurements under another one are not reused."""
-        versions = {name: version(name) for name in _DECODERS}
+        versions = {name: _version(name) for name in _DECODERS}
         spelled = json.dumps([MEASURE_VERSION, asdict(self), versions], sort_keys=True)
         return xxhash.xxh3_64_hexdigest(spelled.encode())
+
+
+def _version(name: str) -> str:
+    try:
+        return version(name)
+    except PackageNotFoundError:
+        return "absent"
 
 
 @dataclass(frozen=True)
@@ -137,24 +143,27 @@ def load(files: Iterable[Path]) -> pa.Table:
 def reusable(measured: pa.Table, files: Iterable[Found], sources: Collection[str]) -> pa.Table:
     """The rows of `measured` whose file is in `files`, unchanged and in the same role, each once."""
     now = {f.path: (f.bytes, f.mtime_ns, f.path in sources) for f in files}
-    names = ("path", "page", "item", "bytes", "mtime_ns", "kind", "reason")
+    names = ("path", "page", "item", "bytes", "mtime_ns", "kind", "sha256")
     seen = set()
     keep = []
     for row, values in enumerate(zip(*(measured[n].to_pylist() for n in names), strict=True)):
-        path, page, item, size, mtime, kind, reason = values
-        passing = kind == "reject" and item is None and reason in _PASSING
-        if now.get(path) == (size, mtime, kind == "source") and not passing and (path, page, item) not in seen:
+        path, page, item, size, mtime, kind, sha256 = values
+        # Without its bytes' hash the file could not be read at all, which may have passed.
+        if now.get(path) == (size, mtime, kind == "source") and sha256 is not None and (path, page, item) not in seen:
             seen.add((path, page, item))
             keep.append(row)
     return measured.take(pa.array(keep, pa.int64()))
 
 
 def compact(store: Path, measured: pa.Table) -> None:
-    """Replace the files in `store` by one that holds `measured`."""
+    """Replace the files in `store` by one that holds `measured`, and remove what was measured by other rules."""
     old = [p for p in store.iterdir() if p.suffix in (".parquet", ".tmp")]
     _write(measured, store)
     for path in old:
         path.unlink(missing_ok=True)
+    for other in store.parent.iterdir():
+        if other != store:
+            shutil.rmtree(other, ignore_errors=True)
 
 
 def _write(measured: pa.Table, store: Path) -> Path:

@@ -46,7 +46,7 @@ def _parse(argument: str) -> Root:
     if not path.is_dir():
         raise InputError("is a file, not a folder", where=argument, hint="name the folder that holds the scans")
     location = path.resolve()
-    name = alias or paths.spell(location.name)
+    name = paths.spell(alias or location.name)
     if name in ("", ".", ".."):
         raise InputError("has no name of its own", where=argument, hint=f"give it an alias: NAME={argument}")
     return Root(name, location)
@@ -65,6 +65,8 @@ def _check_known(root: Root, before: Mapping[str, str]) -> None:
         earlier = Path(place)
         if name == root.name and earlier != root.location and earlier.is_dir():
             raise _two(root, place)
+        if name != root.name and earlier != root.location and earlier.is_dir():
+            _check_apart(root, Root(name, earlier))
         # A folder under a new name while its old one stands would be there twice.
         if name != root.name and earlier == root.location:
             raise InputError(

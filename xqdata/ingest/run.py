@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import tempfile
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
@@ -19,13 +19,13 @@ from xqdata import manifest, schema
 from xqdata.config import FILE, Config
 from xqdata.engine import default_workers, map_shards
 from xqdata.images import Limits, RawLayout
-from xqdata.ingest import assemble
-from xqdata.ingest.describe import Describer
+from xqdata.ingest import assemble, merge
+from xqdata.ingest.describe import Describer, check_defaults
 from xqdata.ingest.measure import Rules, Shard, compact, load, measure_shard, reusable
 from xqdata.ingest.roots import Root
 from xqdata.ingest.walk import Listing, walk
 from xqdata.manifest import Origin, Project
-from xqdata.readers import Reading, Tree, choose
+from xqdata.readers import BadRow, Outside, Tree, choose
 from xqdata.taxonomy import Taxonomy
 
 SHARD_FILES = 32
@@ -51,6 +51,10 @@ class Options:
     taxonomy_file: str | None = None
     announce: Announce = lambda account: None
     progress: Progress = lambda root, done, total: None
+
+    def told(self) -> dict[str, Any]:
+        """The options that the result depends on, as provenance records them."""
+        return {"readers": list(self.readers), "taxonomy_file": self.taxonomy_file}
 
 
 @dataclass
@@ -81,9 +85,10 @@ class Result:
     changed: bool = True
 
     def of_this_run(self, name: str) -> pa.Table:
-        """The rows of a table that belong to the raw folders of this run."""
+        """The rows of a table that belong to the raw folders of this run, or to none."""
         table = self.tables[name]
-        return table.filter(pc.is_in(table["root"], pa.array([a.root.name for a in self.accounts], pa.string())))
+        roots = pa.array([a.root.name for a in self.accounts], pa.string())
+        return table.filter(pc.or_(pc.is_in(table["root"], roots), pc.is_null(table["root"])))
 
 
 def ingest(
@@ -94,29 +99,23 @@ def ingest(
     Raises XqdataError where a root, the config or a table of the project cannot be used; a file that cannot be used
     is a row of `rejects` instead.
     """
+    check_defaults(config.ingest.defaults)
     with nullcontext() if options.dry_run else manifest.lock(project.state, "ingest"):
         before = _before(project)
-        result = Result({})
-        pieces: dict[str, list[pa.Table]] = {name: [] for name in manifest.TOGETHER}
-        for root in roots:
-            account, tables = _ingest_root(project, root, config, taxonomy, options, before["images"])
-            result.accounts.append(account)
-            for name, table in tables.items():
-                pieces[name].append(table)
-        names = [root.name for root in roots]
-        joined = {n: _joined(n, before[n], pieces[n], names) for n in ("images", "rejects", "sources")}
-        boxes = _detections(before["detections"], pa.concat_tables(pieces["detections"]), joined["images"], names)
-        result.tables = {**joined, "detections": boxes}
+        places = [root.location for root in roots]
+        parts = [
+            _ingest_root(project, root, [p for p in places if p != root.location], config, taxonomy, options, before)
+            for root in roots
+        ]
+        result = Result(_together(before, parts, [root.name for root in roots]), [part.account for part in parts])
         if not options.dry_run:
-            told = told_options(config, taxonomy)
-            told |= {"readers": list(options.readers), "taxonomy_file": options.taxonomy_file}
-            origin = Origin("ingest", told, roots=_places(project, roots))
-            result.changed = _write(project, result.tables, origin)
+            told = {**told_options(config, taxonomy), **options.told()}
+            result.changed = _write(project, result.tables, _origin(project, roots, told))
         return result
 
 
 def told_options(config: Config, taxonomy: Taxonomy) -> dict[str, Any]:
-    """What an ingest's result depends on besides the files, as provenance records it."""
+    """What an ingest's result depends on besides the files and the command line, as provenance records it."""
     spelled = json.dumps([taxonomy.objects, taxonomy.scan_types], default=lambda m: m.model_dump(), sort_keys=True)
     return {
         "config": config.ingest.model_dump(mode="json"),
@@ -124,17 +123,62 @@ def told_options(config: Config, taxonomy: Taxonomy) -> dict[str, Any]:
     }
 
 
-def _places(project: Project, roots: Sequence[Root]) -> dict[str, str]:
-    known = manifest.provenance(project, "images").roots if project.path("images").exists() else {}
-    return {**known, **{root.name: str(root.location) for root in roots}}
+@dataclass(frozen=True)
+class _Part:
+    """One raw folder's share of the tables."""
+
+    account: Account
+    tables: Mapping[str, pa.Table]
+    outside: Sequence[Outside]
+    bad_outside: Sequence[BadRow]
+
+
+def _together(before: Mapping[str, pa.Table], parts: Sequence[_Part], roots: Sequence[str]) -> dict[str, pa.Table]:
+    pieces = {name: [part.tables[name] for part in parts] for name in manifest.TOGETHER}
+    pieces["rejects"].append(assemble.bad(None, _bad_everywhere(parts)))
+    pieces["sources"].append(_outside(parts))
+    names = ("images", "rejects", "sources")
+    tables = {name: merge.others_kept(name, before[name], pieces[name], roots) for name in names}
+    boxes = pa.concat_tables(pieces["detections"])
+    return {**tables, "detections": merge.boxes_kept(before["detections"], boxes, tables["images"], roots)}
+
+
+def _bad_everywhere(parts: Sequence[_Part]) -> list[BadRow]:
+    """Bad rows of logs outside the raw folders, each once; one that names no file only if no raw folder has it."""
+    told = Counter(row for part in parts for row in part.bad_outside)
+    return sorted(
+        (row for row, count in told.items() if not row.nowhere or count == len(parts)), key=lambda r: (r.path, r.item)
+    )
+
+
+def _outside(parts: Sequence[_Part]) -> pa.Table:
+    named = {o.path: {"path": o.path, "role": o.role, "sha256": o.sha256} for part in parts for o in part.outside}
+    return schema.from_rows("sources", [row for _, row in sorted(named.items())])
+
+
+def _origin(project: Project, roots: Sequence[Root], told: Mapping[str, Any]) -> Origin:
+    """Options and place of each raw folder, those of other roots as the run that read them left them."""
+    known = manifest.provenance(project, "images") if manifest.exists(project, "images") else None
+    options = dict(known.options.get("roots", {})) if known else {}
+    places = dict(known.roots) if known else {}
+    options |= {root.name: told for root in roots}
+    places |= {root.name: str(root.location) for root in roots}
+    return Origin("ingest", {"roots": options}, roots=places)
 
 
 def _ingest_root(
-    project: Project, root: Root, config: Config, taxonomy: Taxonomy, options: Options, before: pa.Table
-) -> tuple[Account, dict[str, pa.Table]]:
+    project: Project,
+    root: Root,
+    others: Sequence[Path],
+    config: Config,
+    taxonomy: Taxonomy,
+    options: Options,
+    before: Mapping[str, pa.Table],
+) -> _Part:
     own = {project.manifests, project.state, project.folder / FILE}
     listing = walk(root.location, config.ingest.ignore, own)
-    tree = Tree(root.name, root.location, [f.path for f in listing.files], taxonomy, config.ingest, project.folder)
+    files = [f.path for f in listing.files]
+    tree = Tree(root.name, root.location, files, taxonomy, config.ingest, project.folder, others)
     chosen = choose(tree, options.readers or config.ingest.readers)
     readings = [(reader.name, reader.read(tree)) for reader, _ in chosen]
     describer = Describer(readings, taxonomy, config.ingest.defaults)
@@ -150,21 +194,22 @@ def _ingest_root(
     measured, account.read = _measure(project, root, listing, roles, config, options)
     account.unchanged = len(listing.files) - account.read
     images = assemble.images(root.name, measured, describer)
-    bad_rows = [bad for _, reading in readings for bad in reading.bad_rows]
     boxes = [pair for _, reading in readings for pair in reading.boxes.items()]
     detections, unfit = assemble.detections(images, boxes, taxonomy)
-    rejects = assemble.rejects(root.name, measured, listing.refused, bad_rows + unfit)
+    bad_rows = [bad for _, reading in readings for bad in reading.bad_rows] + unfit
+    rejects = assemble.rejects(root.name, measured, listing.refused, [row for row in bad_rows if not row.outside])
     sources = assemble.sources(root.name, measured, roles)
     assemble.check_accounts(account.found, images, rejects, sources)
-    gone = _gone(before, root.name, images, rejects, sources)
-    account.missing = gone.num_rows
+    lost = merge.gone(before["images"], root.name, images, rejects, sources)
+    images = merge.moves(before["images"], images, lost)
+    account.missing = lost.num_rows
     account.notes = [note for _, reading in readings for note in reading.notes] + describer.notes()
-    return account, {
-        "images": pa.concat_tables([images, gone]),
-        "rejects": rejects,
-        "sources": pa.concat_tables([sources, _outside(readings)]),
-        "detections": detections,
-    }
+    return _Part(
+        account,
+        {"images": pa.concat_tables([images, lost]), "rejects": rejects, "sources": sources, "detections": detections},
+        [outside for _, reading in readings for outside in reading.outside],
+        [row for row in bad_rows if row.outside],
+    )
 
 
 def _examples(describer: Describer, paths: Sequence[str], count: int = 3) -> list[tuple[str, dict[str, Any]]]:
@@ -226,59 +271,14 @@ def _store(kept: Path, dry_run: bool) -> Iterator[Path]:
 def _before(project: Project) -> dict[str, pa.Table]:
     """The tables as they stand. They need not come from one run: a new run is what mends that."""
     return {
-        name: manifest.read(project, name, together=False) if project.path(name).exists() else schema.empty(name)
+        name: manifest.read(project, name, together=False) if manifest.exists(project, name) else schema.empty(name)
         for name in manifest.TOGETHER
     }
 
 
-def _joined(name: str, before: pa.Table, pieces: Sequence[pa.Table], roots: Sequence[str]) -> pa.Table:
-    """The rows of other roots as they were, and those of this run, sorted so that the file does not depend on order."""
-    new = pa.concat_tables(pieces)
-    replaced = pc.is_in(before["root"], pa.array(roots, pa.string()))
-    if name == "sources":  # a log outside the raw folders has no root: the one just read replaces the row of its path
-        again = pc.and_(pc.is_null(before["root"]), pc.is_in(before["path"], new["path"].combine_chunks()))
-        replaced = pc.or_(replaced, again)
-    table = pa.concat_tables([before.filter(pc.invert(replaced)), new])
-    keys = [c for c in ("root", "path", "page", "item") if c in table.column_names]
-    return table.sort_by([(column, "ascending") for column in keys])
-
-
-def _detections(before: pa.Table, new: pa.Table, images: pa.Table, roots: Sequence[str]) -> pa.Table:
-    """The boxes of this run, and those of images that it did not see: of other roots, and of files that are gone."""
-    mine = pc.and_(pc.is_in(images["root"], pa.array(roots, pa.string())), pc.invert(images["missing"]))
-    unseen = images.filter(pc.invert(mine))["image_id"].combine_chunks()
-    kept = before.filter(pc.is_in(before["image_id"], unseen))
-    keys = [(column, "ascending") for column in schema.DETECTIONS.key]
-    return pa.concat_tables([kept, new]).sort_by(keys)
-
-
-def _gone(before: pa.Table, root: str, images: pa.Table, rejects: pa.Table, sources: pa.Table) -> pa.Table:
-    """Rows of images that an earlier run saw below `root` and whose file is no longer there, marked missing."""
-    refused = rejects.filter(pc.not_equal(rejects["reason"], "vanished"))
-    here = pa.chunked_array([*images["path"].chunks, *refused["path"].chunks, *sources["path"].chunks], pa.string())
-    mine = before.filter(pc.equal(before["root"], root))
-    gone = mine.filter(pc.invert(pc.is_in(mine["path"], here.combine_chunks())))
-    position = schema.IMAGES.names.index("missing")
-    return gone.set_column(position, schema.IMAGES.arrow.field("missing"), pa.array([True] * gone.num_rows, pa.bool_()))
-
-
-def _outside(readings: Sequence[tuple[str, Reading]]) -> pa.Table:
-    named = {o.path: o for _, reading in readings for o in reading.outside}
-    rows: list[dict[str, object]] = [
-        {
-            "root": None,
-            "path": o.path,
-            "role": o.role,
-            "sha256": hashlib.sha256(o.location.read_bytes()).hexdigest(),
-        }
-        for o in named.values()
-    ]
-    return schema.from_rows("sources", rows)
-
-
 def _write(project: Project, tables: Mapping[str, pa.Table], origin: Origin) -> bool:
     """Write the tables unless they stand already with the same content and origin; True if they were written."""
-    standing = [manifest.provenance(project, name) for name in tables if project.path(name).exists()]
+    standing = [manifest.provenance(project, name) for name in tables if manifest.exists(project, name)]
     digests = {p.table: p.digest for p in standing}
     same = (
         digests == {name: str(manifest.digest(schema.table(name), table)) for name, table in tables.items()}

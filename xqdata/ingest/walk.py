@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import fnmatch
 import os
 import stat
@@ -117,8 +118,12 @@ def _link(link: Path, path: str, root: Path) -> Refused:
         target = link.resolve(strict=True)
     except FileNotFoundError:
         return Refused(path, "vanished", "a link to a file that is not there")
-    except (OSError, RuntimeError):
+    except RuntimeError:  # how Python 3.11 and 3.12 tell of a loop
         return Refused(path, "unreadable", "a link that leads back to itself")
+    except OSError as error:
+        looped = error.errno == errno.ELOOP
+        told = "a link that leads back to itself" if looped else f"a link that cannot be followed ({error.strerror})"
+        return Refused(path, "unreadable", told)
     if not target.is_relative_to(root):
         return Refused(path, "outside_root", "a link that leaves the raw folder: ingest that folder by itself")
     inner = paths.spell(str(target.relative_to(root)))

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import TextIO
 
 from xqdata.errors import LockedError
 
@@ -25,8 +26,7 @@ def lock(state: Path, purpose: str) -> Iterator[None]:
     Raises LockedError, naming the holder, if another process has it. The kernel drops the lock when its process ends
     in whatever way, so nothing has to be cleaned up after a kill.
     """
-    state.mkdir(parents=True, exist_ok=True)
-    with (state / "lock").open("a+", encoding="utf-8") as file:
+    with _opened(state) as file:
         if fcntl is not None:
             try:
                 fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -47,6 +47,18 @@ def lock(state: Path, purpose: str) -> Iterator[None]:
         file.write(json.dumps(notice))
         file.flush()
         yield
+
+
+def _opened(state: Path) -> TextIO:
+    try:
+        state.mkdir(parents=True, exist_ok=True)
+        return (state / "lock").open("a+", encoding="utf-8")
+    except OSError as error:
+        raise LockedError(
+            f"the project's folder cannot be written to ({error.strerror})",
+            where=str(state),
+            hint="go to a folder of your own, or mend its permissions",
+        ) from error
 
 
 def _holder(path: str) -> str:

@@ -34,6 +34,9 @@ class Project:
 
     folder: Path
 
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "folder", self.folder.resolve())
+
     @property
     def manifests(self) -> Path:
         """Where the tables lie."""
@@ -89,12 +92,20 @@ def standing(project: Project) -> list[str]:
     )
 
 
+def exists(project: Project, name: str) -> bool:
+    """True if the table called `name` stands, also where its writer was killed just before the last rename."""
+    finish_commit(project)
+    return project.path(name).exists()
+
+
 def provenance(project: Project, name: str) -> Provenance:
     """Where the table called `name` came from. Raises TableError if it is absent or not xqdata's."""
     finish_commit(project)
     try:
         metadata = pq.read_metadata(project.path(name)).metadata or {}
-        return Provenance(**json.loads(metadata[KEY]))
+        told = json.loads(metadata[KEY])
+        known = Provenance.__dataclass_fields__
+        return Provenance(**{key: value for key, value in told.items() if key in known})
     except FileNotFoundError:
         raise _absent(project, name) from None
     except (KeyError, TypeError, ValueError, OSError, pa.ArrowException) as error:
@@ -145,6 +156,7 @@ def write(project: Project, tables: Mapping[str, Data], origin: Origin) -> dict[
             written[name] = _write_one(temporary, name, data, origin, run)
             renames[str(temporary.relative_to(project.folder))] = str(final.relative_to(project.folder))
         _write_journal(project, renames)
+        _rename(project, renames)
     except OSError as error:
         with suppress(OSError):
             _remove_leftovers(project)
@@ -153,24 +165,38 @@ def write(project: Project, tables: Mapping[str, Data], origin: Origin) -> dict[
             where=str(project.manifests),
             hint="nothing was lost: mend it (free some space?) and run the command again",
         ) from error
-    finish_commit(project)
     return written
 
 
 def finish_commit(project: Project) -> None:
     """Do the renames of a set of tables whose writer was killed between them. Safe to run twice, or at once."""
-    journal = _journal(project)
     try:
-        renames = json.loads(journal.read_text(encoding="utf-8"))
+        renames = json.loads(_journal(project).read_text(encoding="utf-8"))
     except FileNotFoundError:
         return
+    try:
+        _rename(project, renames)
+    except PermissionError as error:
+        hint = "run the command as somebody who may write here"
+        raise TableError("a set of tables waits to be put in place", where=str(project.manifests), hint=hint) from error
+
+
+def _rename(project: Project, renames: Mapping[str, str]) -> None:
     for temporary, final in renames.items():
         try:
             (project.folder / temporary).replace(project.folder / final)
         except FileNotFoundError:
             continue  # renamed before the kill, or by a reader beside us
         _flush_folder((project.folder / final).parent)
-    journal.unlink(missing_ok=True)
+    _remove_journal(project, renames)
+
+
+def _remove_journal(project: Project, renames: Mapping[str, str]) -> None:
+    # A reader that was slow must not take away the journal of the next writer: each names its own temporary files.
+    journal = _journal(project)
+    with suppress(FileNotFoundError):
+        if json.loads(journal.read_text(encoding="utf-8")) == renames:
+            journal.unlink()
 
 
 def _readable(project: Project, name: str, columns: Sequence[str] | None, together: bool) -> list[str] | None:
@@ -180,7 +206,7 @@ def _readable(project: Project, name: str, columns: Sequence[str] | None, togeth
         raise TableError(
             f"has layout version {found.version}, this xqdata reads {table.version}",
             where=str(project.path(name)),
-            hint="run the command that makes it again",
+            hint="move it away and run the command that makes it again",
         )
     unknown = [c for c in columns or () if c not in table.names]
     if unknown:

@@ -6,14 +6,15 @@ import json
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from functools import cached_property
 from pathlib import PurePosixPath
 from typing import Any
+from xml.etree import ElementTree
 
+from xqdata.errors import one_line
 from xqdata.readers.base import BadRow, Box, Reading, Tree
-from xqdata.readers.files import Files
 
 WHOLE = "the whole file"
+_TEXTS = ("utf-8-sig", "cp949")  # as operators' tables
 
 
 class Annotations:
@@ -27,23 +28,18 @@ class Annotations:
         self.bad: list[BadRow] = []
         self.notes: list[str] = []
 
-    @cached_property
-    def files(self) -> Files:
-        """The pictures by name."""
-        return Files(self.tree.pictures)
-
     @contextmanager
     def row(self, path: str, item: str) -> Iterator[None]:
         """Make a row of rejects of whatever is wrong with the row `item` of `path` inside the block."""
         try:
             yield
-        except (ValueError, KeyError, TypeError, IndexError, AttributeError) as error:
+        except (ValueError, KeyError, TypeError, IndexError, AttributeError, OverflowError) as error:
             told = f"{error.args[0]} is missing" if isinstance(error, KeyError) else str(error)
-            self.bad.append(BadRow(path, item, told or type(error).__name__))
+            self.bad.append(BadRow(path, one_line(item), one_line(told) or type(error).__name__))
 
     def picture(self, name: str, source: str) -> str:
         """The picture that `source` calls `name`; ValueError where none or several may be meant."""
-        found = self.files.find(name, source)
+        found = _nearest(self.tree.files.find(name, source), source)
         if len(found) != 1:
             several = f"{name!r} may be any of {len(found)} files"
             raise ValueError(several if found else f"no file is called {name!r}")
@@ -56,27 +52,98 @@ class Annotations:
         self.fields[path]["objects"] = list(dict.fromkeys([*before, *names]))
 
     def reading(self) -> Reading:
-        """All that was collected."""
-        return Reading(self.fields, self.sources, bad_rows=self.bad, notes=self.notes, boxes=self.boxes)
+        """All that was collected; what two pictures of one annotation make known twice is told once."""
+        bad = list(dict.fromkeys(self.bad))
+        return Reading(self.fields, self.sources, bad_rows=bad, notes=self.notes, boxes=self.boxes)
+
+
+def _nearest(found: list[str], source: str) -> list[str]:
+    """Of several files those below the folder that holds the folder of `source`, or the nearest one above that.
+
+    `train/Annotations/1.xml` means `train/JPEGImages/1.jpg`, and not the file of that name below `test`. Where that
+    does not tell, all of them.
+    """
+    home = PurePosixPath(source).parent.parts[:-1]
+    for depth in range(len(home), 0, -1):
+        below = [p for p in found if PurePosixPath(p).parts[:depth] == home[:depth]]
+        if below:
+            return below
+    return found
 
 
 def corners(label: str, edges: Iterable[Any], source: str, item: str) -> Box:
     """A box from its left, top, right and bottom edges in pixels. ValueError if they are not four rising numbers."""
-    left, top, right, bottom = (float(e) for e in edges)
+    left, top, right, bottom = numbers(edges, ("left", "top", "right", "bottom"))
     return Box(label, left, top, right - left, bottom - top, source, item)
+
+
+def numbers(values: Any, names: tuple[str, ...]) -> list[float]:
+    """`values` as numbers, one for each of `names`; ValueError names the first that is none."""
+    given = list(values)
+    if len(given) != len(names):
+        raise ValueError(f"its box has {len(given)} numbers, not {', '.join(names)}")
+    made = []
+    for name, value in zip(names, given, strict=True):
+        try:
+            made.append(float(value))
+        except (TypeError, ValueError):
+            raise ValueError(f"its box has no {name}" if value is None else f"{name} is {value!r}") from None
+    return made
+
+
+def class_name(value: object) -> str:
+    """The name of a class as an annotation gives it; ValueError where it gives none."""
+    if isinstance(value, bool) or not isinstance(value, str | int) or not str(value).strip():
+        raise ValueError("it has no name")
+    return str(value).strip()
 
 
 def load_json(tree: Tree, path: str) -> Any:
     """The JSON document at `path`; ValueError where it is damaged."""
-    return json.loads(read_text(tree, path))
+    text = read_text(tree, path)
+    try:
+        document = json.loads(text)
+        if "\\ud" in text.casefold():  # half a character, written as an escape, can be put into no table
+            json.dumps(document, ensure_ascii=False).encode()
+    except RecursionError:
+        raise ValueError("is nested too deeply") from None
+    except UnicodeEncodeError:
+        raise ValueError("holds half of a character") from None
+    return document
+
+
+def load_xml(tree: Tree, path: str) -> ElementTree.Element:
+    """The root element of the XML document at `path`, without namespaces; ValueError where it is damaged.
+
+    Entities of the document's own are refused: no export needs them, and a few lines of them can fill the memory.
+    """
+    text = read_text(tree, path)
+    if "<!ENTITY" in text:
+        raise ValueError("declares entities, which are not read")
+    try:
+        root = ElementTree.fromstring(text)
+    except ElementTree.ParseError as error:
+        raise ValueError(f"is not well-formed XML ({error})") from error
+    for element in root.iter():
+        element.tag = str(element.tag).rpartition("}")[2]
+    return root
 
 
 def read_text(tree: Tree, path: str) -> str:
-    """The text at `path`, with or without byte order mark; ValueError where it is not UTF-8 or cannot be read."""
+    """The text at `path`; ValueError where it is no text or cannot be read.
+
+    UTF-8, UTF-16 with its byte order mark, or CP949, which Korean programs write.
+    """
     try:
-        return tree.locate(path).read_text(encoding="utf-8-sig")
+        data = tree.locate(path).read_bytes()
     except OSError as error:
         raise ValueError(f"cannot be read ({error.strerror})") from error
+    for encoding in ("utf-16",) if data[:2] in (b"\xff\xfe", b"\xfe\xff") else _TEXTS:
+        try:
+            return data.decode(encoding)
+        except UnicodeDecodeError:
+            continue
+    raise ValueError("is not text in UTF-8, UTF-16 or CP949")
 
 
 def ending(path: str) -> str:

@@ -11,10 +11,11 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path, PurePosixPath
-from typing import Protocol
+from typing import Any, Protocol
 
 from xqdata import paths
 from xqdata.config import IngestConfig
+from xqdata.readers.files import Files
 from xqdata.taxonomy import Taxonomy
 
 # What a reader says of one file: by column name of `images`, or any other word, which goes to `extra`. Values are as
@@ -34,7 +35,8 @@ class Tree:
     """One raw folder as readers see it.
 
     `paths`: the files below it, relative and sorted, spelled as in `images.path`. `config`: the project's ingest
-    section; `folder`: the project's folder, which paths in the config are relative to.
+    section; `folder`: the project's folder, which paths in the config are relative to. `others`: the other raw folders
+    of the run. `memo`: where a reader may keep between `sniff` and `read` what was costly to find out.
     """
 
     root: str
@@ -43,6 +45,13 @@ class Tree:
     taxonomy: Taxonomy
     config: IngestConfig
     folder: Path
+    others: Sequence[Path] = ()
+    memo: dict[str, Any] = field(default_factory=dict, compare=False, repr=False)
+
+    @cached_property
+    def files(self) -> Files:
+        """The pictures, to be found by name."""
+        return Files(self.pictures)
 
     @cached_property
     def pictures(self) -> tuple[str, ...]:
@@ -56,11 +65,17 @@ class Tree:
 
 @dataclass(frozen=True)
 class BadRow:
-    """A row or page of a file that a reader could not use: becomes a row of `rejects` with reason bad_annotation."""
+    """A row of a file that a reader could not use: becomes a row of `rejects` with reason bad_annotation.
+
+    `outside`: the file lies outside the raw folder. `nowhere`: the row names a file that is not in this raw folder; of
+    a table that speaks of several raw folders, that is told only where it is in none of them.
+    """
 
     path: str
     item: str
     message: str
+    outside: bool = False
+    nowhere: bool = False
 
 
 @dataclass(frozen=True)
@@ -90,11 +105,11 @@ class Box:
 
 @dataclass(frozen=True)
 class Outside:
-    """A metadata file that the config names and that lies outside the raw folder."""
+    """A metadata file that the config names (`path` as it does there) and that lies outside the raw folder."""
 
     path: str
-    location: Path
     role: str
+    sha256: str
 
 
 @dataclass(frozen=True)

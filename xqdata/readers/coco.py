@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from xqdata.readers.annotations import Annotations, ending, load_json
+from xqdata.readers.annotations import Annotations, class_name, ending, load_json, numbers
 from xqdata.readers.base import Box, Reading, Tree
 
 
@@ -45,26 +45,40 @@ def _may_be(tree: Tree, path: str) -> bool:
         with tree.locate(path).open("rb") as file:
             head = file.read(1 << 16)
             file.seek(max(0, file.seek(0, 2) - (1 << 16)))
-            return any(key in head + file.read() for key in (b'"annotations"', b'"categories"'))
+            keys = (b'"images"', b'"annotations"', b'"categories"')
+            return any(key in head + file.read() for key in keys)
     except OSError:
         return False
 
 
 def _read(collected: Annotations, path: str, document: dict[str, Any]) -> None:
-    names = {c.get("id"): str(c.get("name")) for c in document.get("categories", []) if isinstance(c, dict)}
-    pictures: dict[Any, str] = {}
+    names = _names(collected, path, document.get("categories"))
+    pictures: dict[Any, str | None] = {}
     for number, image in enumerate(document["images"]):
         with collected.row(path, f"images {number}"):
+            if image["id"] in pictures:
+                raise ValueError(f"the id {image['id']!r} stands twice")
+            pictures[image["id"]] = None  # known, even if its file is not
             pictures[image["id"]] = collected.picture(image["file_name"], path)
     for number, annotation in enumerate(document["annotations"]):
         item = f"annotations {annotation.get('id', number) if isinstance(annotation, dict) else number}"
         with collected.row(path, item):
             if annotation["image_id"] not in pictures:
                 raise ValueError(f"there is no image {annotation['image_id']!r}")
+            picture = pictures[annotation["image_id"]]
+            if picture is None:
+                raise ValueError(f"the image {annotation['image_id']!r} has no file")
             if annotation["category_id"] not in names:
                 raise ValueError(f"there is no category {annotation['category_id']!r}")
             label = names[annotation["category_id"]]
-            x, y, width, height = map(float, annotation["bbox"])
-            box = Box(label, x, y, width, height, path, item)
-            collected.boxes[pictures[annotation["image_id"]]].append(box)
-            collected.name_objects(pictures[annotation["image_id"]], [label])
+            x, y, width, height = numbers(annotation["bbox"], ("x", "y", "width", "height"))
+            collected.boxes[picture].append(Box(label, x, y, width, height, path, item))
+            collected.name_objects(picture, [label])
+
+
+def _names(collected: Annotations, path: str, categories: Any) -> dict[Any, str]:
+    names: dict[Any, str] = {}
+    for number, category in enumerate(categories if isinstance(categories, list) else []):
+        with collected.row(path, f"categories {number}"):
+            names[category["id"]] = class_name(category["name"])
+    return names

@@ -5,7 +5,7 @@ The files of one name are one scan. `Photo` holds photographs of the objects; th
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import PurePosixPath
 
 from xqdata.errors import InputError
@@ -27,11 +27,11 @@ class CompassXp:
     def sniff(self, tree: Tree) -> str | None:
         """Which folders of renderings lie side by side."""
         found = _renderings(tree)
-        shared = [scan for scan, files in found.items() if len(files) > 1]
+        shared = [scan for scan, files in found.items() if len(set(files.values())) > 1]
         metas = list(_metas(tree))
         if not shared and not metas:
             return None
-        folders = sorted({PurePosixPath(p).parent.name for files in found.values() for p in files.values()})
+        folders = sorted({PurePosixPath(path).parent.name for files in found.values() for path in files})
         described = f", described by {', '.join(metas)}" if metas else ""
         return f"{len(found)} scans in the folders {', '.join(folders)}{described}"
 
@@ -40,9 +40,9 @@ class CompassXp:
         collected = Annotations(tree)
         scans = _renderings(tree)
         for scan, files in scans.items():
-            for channel, path in files.items():
-                collected.fields[path] |= {"scan_id": scan, "channel": channel}
-        for path in _photos(tree):
+            for path, channel in files.items():
+                collected.fields[path] |= {"scan_id": f"{tree.root}/{scan}", "channel": channel}
+        for path in _photos(tree, scans):
             collected.sources[path] = "sidecar"
         for path in _metas(tree):
             collected.sources[path] = "annotation"
@@ -51,18 +51,23 @@ class CompassXp:
 
 
 def _renderings(tree: Tree) -> dict[str, dict[str, str]]:
-    """By scan (the place of the folders and the name), its files by channel."""
+    """By scan (the place of the folders and the name) its files, each with its channel."""
     scans: dict[str, dict[str, str]] = {}
     for path in tree.pictures:
         place = PurePosixPath(path)
         channel = _CHANNELS.get(place.parent.name.lower())
         if channel:
-            scans.setdefault(str(place.parent.parent / place.stem), {})[channel] = path
+            scans.setdefault(str(place.parent.parent / place.stem), {})[path] = channel
     return scans
 
 
-def _photos(tree: Tree) -> Iterator[str]:
-    return (p for p in tree.pictures if PurePosixPath(p).parent.name.lower() == _PHOTO)
+def _photos(tree: Tree, scans: Iterable[str]) -> Iterator[str]:
+    """The files of the folders of photographs that lie beside folders of renderings."""
+    places = {PurePosixPath(scan).parent for scan in scans}
+    for path in tree.pictures:
+        folder = PurePosixPath(path).parent
+        if folder.name.lower() == _PHOTO and folder.parent in places:
+            yield path
 
 
 def _metas(tree: Tree) -> Iterator[str]:
@@ -82,15 +87,17 @@ def _describe(collected: Annotations, path: str, scans: dict[str, dict[str, str]
     for row in sheet.rows:
         item = f"row {row.number}"
         with collected.row(path, item):
+            if len(row.cells) != len(sheet.header):
+                raise ValueError(f"{len(row.cells)} cells under {len(sheet.header)} headings")
             told = dict(zip(sheet.header, (str(c).strip() for c in row.cells), strict=True))
             name = told.pop("basename")
-            scan = str(place / PurePosixPath(name).stem)
-            if scan not in scans:
+            scan = next((s for n in (name, PurePosixPath(name).stem) if (s := str(place / n)) in scans), None)
+            if not name or scan is None:
                 raise ValueError(f"no file is called {name!r}")
             if scan in seen:
                 raise ValueError(f"{name!r} stands twice")
             seen.add(scan)
-            for file in scans[scan].values():
+            for file in scans[scan]:
                 collected.fields[file] |= _fields(told)
     left = [scan for scan in scans if scan not in seen and PurePosixPath(scan).parent == place]
     if left:
@@ -102,6 +109,6 @@ def _fields(told: dict[str, str]) -> dict[str, object]:
     label, instance = told.get("class", ""), told.get("instance", "")
     if label:
         fields["object"] = label
-    if label and instance:
-        fields["specimen"] = f"{label}-{instance}"
+    if label and instance:  # a mere number counts within its class anyway
+        fields["specimen"] = instance if instance.isdigit() else f"{label}-{instance}"
     return fields

@@ -25,6 +25,8 @@ _DICOM_COLUMNS = {"StudyInstanceUID": "session"}
 _DICOS_COLUMNS = {"StudyInstanceUID": "scan_id", "PatientID": "bag"}
 # The first pair that is there tells when the picture was taken.
 _MOMENTS = (("AcquisitionDate", "AcquisitionTime"), ("ContentDate", "ContentTime"), ("StudyDate", "StudyTime"))
+# Storage classes of DICOS, for the files that do not state its version.
+_DICOS_CLASSES = "1.2.840.10008.5.1.4.1.1.501."
 _ENDINGS = (".dcm", ".dcs", ".dicom", ".dicos", ".ima")
 
 
@@ -47,10 +49,11 @@ def from_tags(format: str, tags: Mapping[str, str]) -> Fields:
     """What the tags of a DICOM file say; nothing for other formats."""
     if format != "DICOM":
         return {}
-    columns = _COLUMNS | (_DICOS_COLUMNS if "DICOSVersion" in tags else _DICOM_COLUMNS)
+    dicos = "DICOSVersion" in tags or tags.get("SOPClassUID", "").startswith(_DICOS_CLASSES)
+    columns = _COLUMNS | (_DICOS_COLUMNS if dicos else _DICOM_COLUMNS)
     fields: dict[str, object] = {columns[k]: v for k, v in tags.items() if k in columns}
     if "TableSpeed" in tags:
-        fields["belt_speed"] = float(tags["TableSpeed"]) / 1000  # mm/s
+        fields["belt_speed"] = _metres(tags["TableSpeed"])
     energies = [e for e in ("high", "low") if tags.get(f"{e.capitalize()}EnergyDetectors") == "YES"]
     if len(energies) == 1:
         fields["channel"] = energies[0]
@@ -58,6 +61,14 @@ def from_tags(format: str, tags: Mapping[str, str]) -> Fields:
     if moment:
         fields["acquired_at"] = moment
     return fields
+
+
+def _metres(speed: str) -> float | str:
+    """mm/s as m/s; what is no number stays, to be reported as such."""
+    try:
+        return float(speed) / 1000
+    except ValueError:
+        return speed
 
 
 def _moment(tags: Mapping[str, str]) -> str | None:

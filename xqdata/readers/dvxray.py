@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import PurePosixPath
 from typing import Any
 
-from xqdata.readers.annotations import WHOLE, Annotations, corners, ending, load_json
+from xqdata.readers.annotations import WHOLE, Annotations, class_name, corners, ending, load_json
 from xqdata.readers.base import Reading, Tree
 
 # The overlook and the side view.
@@ -22,7 +22,7 @@ class Dvxray:
 
     def sniff(self, tree: Tree) -> str | None:
         """How many scans have both views."""
-        whole = [scan for scan, views in _scans(tree).items() if len(views) == len(_VIEWS)]
+        whole = [scan for scan, views in _scans(tree).items() if len(set(views.values())) == len(_VIEWS)]
         return f"{len(whole)} scans have the two views NAME_OL and NAME_SD, as {whole[0]}" if whole else None
 
     def read(self, tree: Tree) -> Reading:
@@ -30,8 +30,8 @@ class Dvxray:
         collected = Annotations(tree)
         there = set(tree.paths)
         for scan, views in _scans(tree).items():
-            for view, picture in views.items():
-                collected.fields[picture] |= {"scan_id": scan, "view": _VIEWS[view]}
+            for picture, view in views.items():
+                collected.fields[picture] |= {"scan_id": f"{tree.root}/{scan}", "view": _VIEWS[view]}
             path = f"{scan}.json"
             if path in there:
                 collected.sources[path] = "annotation"
@@ -41,27 +41,37 @@ class Dvxray:
 
 
 def _scans(tree: Tree) -> dict[str, dict[str, str]]:
+    """By scan its pictures, each with its view."""
     scans: dict[str, dict[str, str]] = {}
     for path in tree.pictures:
         match = _PICTURE.fullmatch(str(PurePosixPath(path).with_suffix("")))
         if match and ending(path):
-            scans.setdefault(match["scan"], {})[match["view"]] = path
+            scans.setdefault(match["scan"], {})[path] = match["view"]
     return scans
 
 
 def _read(collected: Annotations, views: dict[str, str], path: str) -> None:
-    document = load_json(collected.tree, path)
-    objects = document["objects"]
-    # The scans without a prohibited item say "None" where the others have a list.
-    for number, entry in enumerate([] if objects in ("None", None) else objects, start=1):
+    objects = load_json(collected.tree, path)["objects"]
+    if objects in ("None", "none", "", None):  # the scans without a prohibited item say so in place of a list
+        return
+    if not isinstance(objects, list):
+        raise ValueError(f"objects is {objects!r}, not a list")
+    for number, entry in enumerate(objects, start=1):
         item = f"object {number}"
         with collected.row(path, item):
-            label = entry["label"]
-            for view, edges in _edges(entry):
-                if view in views:
-                    collected.boxes[views[view]].append(corners(label, edges, path, item))
-            for picture in views.values():
+            label = class_name(entry["label"])
+            for picture in views:
                 collected.name_objects(picture, [label])
+            for view, edges in _edges(entry):
+                with collected.row(path, f"{item}, {view}"):
+                    _draw(collected, [p for p, seen in views.items() if seen == view], label, edges, path, item)
+
+
+def _draw(collected: Annotations, pictures: list[str], label: str, edges: list[Any], path: str, item: str) -> None:
+    if not pictures:
+        raise ValueError("there is no picture of this view")
+    for picture in pictures:
+        collected.boxes[picture].append(corners(label, edges, path, item))
 
 
 def _edges(entry: dict[str, Any]) -> Iterator[tuple[str, list[Any]]]:

@@ -57,10 +57,10 @@ LISTS = ("objects", "specimens")
 _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d{1,3})?$", re.ASCII)
 _LARGEST = 10**15  # whole numbers below are exact as floats
 _SEPARATORS = re.compile(r"\s*[;|+]\s*")
-_DATE = r"(?P<y>\d{4})[-./년 ]?\s*(?P<m>\d{1,2})[-./월 ]?\s*(?P<d>\d{1,2})일?"
+_DATE = r"(?P<y>\d{4})(?:(?P<m>\d{2})(?P<d>\d{2})|[-./년 ]\s*(?P<m2>\d{1,2})[-./월 ]\s*(?P<d2>\d{1,2})일?)"
 _TIME = r"(?P<H>\d{1,2}):?(?P<M>\d{2})(?::?(?P<S>\d{2})(?:\.(?P<f>\d{1,6})\d*)?)?"
 _DAY = re.compile(rf"^{_DATE}\.?$")
-_MOMENT = re.compile(rf"^{_DATE}\.?[T _-]+{_TIME}$")
+_MOMENT = re.compile(rf"^{_DATE}\.?[T _-]+{_TIME}(?:Z|[+-]\d{{2}}:?\d{{2}})?$")
 
 
 def column_called(header: str) -> str | None:
@@ -97,7 +97,10 @@ def split_list(value: object) -> list[str]:
 
 
 def moment(value: object) -> datetime:
-    """A date or a moment that is written with the year first (no other order can be told apart)."""
+    """A date or a moment that is written with the year first (no other order can be told apart).
+
+    A time zone at the end is passed over: what counts is the scanner's own clock.
+    """
     if isinstance(value, datetime):
         return value.replace(tzinfo=None)
     if isinstance(value, date):
@@ -106,7 +109,7 @@ def moment(value: object) -> datetime:
     match = _MOMENT.match(text) or _DAY.match(text)
     if not match:
         raise ValueError(f"{text!r} is not a date with the year first, as in 2024-05-17 or 2024-05-17 14:30:05")
-    part = {k: v for k, v in match.groupdict().items() if v}
+    part = {k.rstrip("2"): v for k, v in match.groupdict().items() if v}
     micros = int(part.get("f", "0").ljust(6, "0"))
     try:
         day = date(int(part["y"]), int(part["m"]), int(part["d"]))

@@ -5,51 +5,56 @@ from __future__ import annotations
 import posixpath
 import unicodedata
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
-from pathlib import PurePosixPath
+from collections.abc import Iterable
 
 
 class Files:
     """Finds files by the ways in which people and programs name them.
 
-    By the path below the root, by its last parts, by a path on the machine that wrote the name; with or without the
-    ending; in another case, with backslashes, composed or decomposed. The closest way that finds anything counts.
+    By the path below the root or by its last parts; with or without the ending; in another case, with backslashes,
+    composed or decomposed. The closest way that finds anything counts. Folders that a name bears are never left out:
+    `b/1.png` does not mean `a/1.png`.
     """
 
     def __init__(self, paths: Iterable[str]) -> None:
-        self._ways: tuple[dict[str, list[str]], ...] = tuple(defaultdict(list) for _ in range(4))
+        self._whole: dict[str, str] = {}
+        self._by_name: dict[str, list[str]] = defaultdict(list)
+        self._by_stem: dict[str, list[str]] = defaultdict(list)
         for path in paths:
             exact = unicodedata.normalize("NFC", path)
-            ending = len(PurePosixPath(exact).suffix)
-            for tail in _tails(exact):
-                bare = tail[: len(tail) - ending] if ending else None
-                keys = (tail, tail.casefold(), bare, bare.casefold() if bare else None)
-                for way, key in zip(self._ways, keys, strict=True):
-                    if key:
-                        way[key].append(path)
+            name = posixpath.basename(exact).casefold()
+            self._whole[exact] = path
+            self._by_name[name].append(path)
+            self._by_stem[posixpath.splitext(name)[0]].append(path)
 
     def find(self, name: str, beside: str = "") -> list[str]:
         """The files that `name` may mean; one, where it is clear. `beside`: the path of the file that names it."""
         written = unicodedata.normalize("NFC", name).replace("\\", "/").strip()
         if not written.strip("./"):
             return []
-        relative = posixpath.normpath(posixpath.join(posixpath.dirname(beside), written)).lstrip("/")
         plain = posixpath.normpath(written).lstrip("/")
-        for wanted in (plain, *_tails(plain)):
-            for way, fold in zip(self._ways, (False, True, False, True), strict=True):
-                found = way.get(wanted.casefold() if fold else wanted)
+        relative = posixpath.normpath(posixpath.join(posixpath.dirname(beside), plain))
+        for whole in (relative, plain):
+            if whole in self._whole:
+                return [self._whole[whole]]
+        last = posixpath.basename(plain).casefold()
+        for pool, bare in ((self._by_name, False), (self._by_stem, True)):
+            for fold in (False, True):
+                found = [p for p in pool.get(last, ()) if _ends_with(p, plain, bare, fold)]
                 if found:
-                    whole = [p for p in found if _means(p, relative, fold) or _means(p, plain, fold)]
-                    return whole or found
+                    return [p for p in found if _is(p, (relative, plain), bare, fold)] or found
         return []
 
 
-def _tails(path: str) -> Iterator[str]:
-    parts = path.split("/")
-    return ("/".join(parts[start:]) for start in range(len(parts)))
-
-
-def _means(path: str, name: str, fold: bool) -> bool:
+def _spelled(path: str, bare: bool, fold: bool) -> str:
     exact = unicodedata.normalize("NFC", path)
-    names = (exact, str(PurePosixPath(exact).with_suffix("")))
-    return name.casefold() in (n.casefold() for n in names) if fold else name in names
+    exact = posixpath.splitext(exact)[0] if bare else exact
+    return exact.casefold() if fold else exact
+
+
+def _ends_with(path: str, name: str, bare: bool, fold: bool) -> bool:
+    return f"/{_spelled(path, bare, fold)}".endswith(f"/{name.casefold() if fold else name}")
+
+
+def _is(path: str, names: Iterable[str], bare: bool, fold: bool) -> bool:
+    return _spelled(path, bare, fold) in [n.casefold() if fold else n for n in names]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import islice
@@ -92,17 +93,17 @@ def _excel(path: Path, sheet: str | None) -> Iterator[Row]:
 
     try:
         book = openpyxl.load_workbook(path, read_only=True, data_only=True)
+        with closing(book):
+            if sheet is not None and sheet not in book.sheetnames:
+                hint = f"sheets are {', '.join(book.sheetnames)}"
+                raise InputError(f"has no sheet {sheet!r}", where=str(path), hint=hint)
+            page = book[sheet] if sheet else book.worksheets[0]
+            for number, cells in enumerate(page.iter_rows(), start=1):
+                yield Row(number, [_cell(cell.value, str(cell.number_format or "")) for cell in cells])
+    except (InputError, GeneratorExit):
+        raise
     except Exception as error:
-        raise InputError(f"is not an Excel workbook ({error})", where=str(path)) from error
-    try:
-        if sheet is not None and sheet not in book.sheetnames:
-            hint = f"sheets are {', '.join(book.sheetnames)}"
-            raise InputError(f"has no sheet {sheet!r}", where=str(path), hint=hint)
-        page = book[sheet] if sheet else book.worksheets[0]
-        for number, cells in enumerate(page.iter_rows(), start=1):
-            yield Row(number, [_cell(cell.value, str(cell.number_format or "")) for cell in cells])
-    finally:
-        book.close()
+        raise InputError(f"is not an Excel workbook, or a damaged one ({error})", where=str(path)) from error
 
 
 def _cell(value: object, shown_as: str) -> object:

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from pathlib import PurePosixPath
 from typing import Any
 from xml.etree import ElementTree
 
 from xqdata import schema
-from xqdata.readers.annotations import WHOLE, Annotations, load_json, read_text
+from xqdata.readers import voc
+from xqdata.readers.annotations import WHOLE, Annotations, ending, load_json, load_xml
 from xqdata.readers.base import Reading, Tree
-from xqdata.readers.fields import coerce, column_called
+from xqdata.readers.fields import LISTS, coerce, column_called, moment
 
 _ENDINGS = (".json", ".xml")
 
@@ -22,8 +24,9 @@ class Sidecars:
 
     def sniff(self, tree: Tree) -> str | None:
         """How many pictures have a side file."""
-        pairs = list(_pairs(tree))
-        return f"{len(pairs)} pictures have a file of their own name beside them, as {pairs[0][1]}" if pairs else None
+        pairs = _pairs(tree)
+        pictures = {picture for picture, _ in pairs}
+        return f"{len(pictures)} pictures have a file of their own name beside them, as {pairs[0][1]}" if pairs else None
 
     def read(self, tree: Tree) -> Reading:
         """Read every side file."""
@@ -31,62 +34,94 @@ class Sidecars:
         for picture, path in _pairs(tree):
             collected.sources[path] = "sidecar"
             with collected.row(path, WHOLE):
-                _describe(collected, picture, path, dict(_flat(_load(tree, path))))
+                _describe(collected, picture, path, _load(tree, path))
         return collected.reading()
 
 
-def _pairs(tree: Tree) -> Iterator[tuple[str, str]]:
-    there = set(tree.paths)
-    for picture in tree.pictures:
-        for ending in _ENDINGS:
-            for path in (f"{picture}{ending}", str(PurePosixPath(picture).with_suffix(ending))):
-                if path in there and not _is_annotation(tree, path):
-                    yield picture, path
-                    break
+def _pairs(tree: Tree) -> list[tuple[str, str]]:
+    """Pictures and their side files; of one picture the file first whose name is the closest to its own."""
+    if "sidecars" not in tree.memo:
+        there = {_lowered(path): path for path in tree.paths if ending(path) in _ENDINGS and not _is_annotation(tree, path)}
+        tree.memo["sidecars"] = [
+            (picture, there[name])
+            for picture in tree.pictures
+            for whole in (picture, str(PurePosixPath(picture).with_suffix("")))
+            for name in dict.fromkeys(f"{whole}{ending}" for ending in _ENDINGS)
+            if name in there
+        ]
+    pairs: list[tuple[str, str]] = tree.memo["sidecars"]
+    return pairs
+
+
+def _lowered(path: str) -> str:
+    return str(PurePosixPath(path).with_suffix(ending(path)))
 
 
 def _is_annotation(tree: Tree, path: str) -> bool:
-    """True for files that the readers of Pascal VOC, COCO and DvXray understand."""
+    """True for files that the readers of Pascal VOC and COCO understand."""
+    if ending(path) == ".xml":
+        return voc.is_annotation(tree, path)
     try:
-        if path.endswith(".xml"):
-            return "<annotation" in read_text(tree, path)
         document = load_json(tree, path)
     except ValueError:
         return False
-    return isinstance(document, dict) and ("annotations" in document or "objects" in document)
+    return isinstance(document, dict) and all(isinstance(document.get(k), list) for k in ("images", "annotations"))
 
 
-def _load(tree: Tree, path: str) -> Any:
-    if path.endswith(".json"):
-        document = load_json(tree, path)
-        if not isinstance(document, dict):
-            raise ValueError(f"holds a {type(document).__name__}, not keys and values")
-        return document
-    try:
-        return _from_xml(ElementTree.fromstring(read_text(tree, path)))
-    except ElementTree.ParseError as error:
-        raise ValueError(f"is not well-formed XML ({error})") from error
+def _load(tree: Tree, path: str) -> dict[str, Any]:
+    document = load_json(tree, path) if ending(path) == ".json" else _from_xml(load_xml(tree, path))
+    if not isinstance(document, dict):
+        raise ValueError(f"holds a {type(document).__name__}, not keys and values")
+    return document
 
 
 def _from_xml(element: ElementTree.Element) -> Any:
+    """An element as text, or as a dictionary: attributes, children (a list where several bear one tag), and text."""
     children: dict[str, Any] = dict(element.attrib)
+    found: dict[str, list[Any]] = {}
     for child in element:
-        children[child.tag] = _from_xml(child)
-    return children or (element.text or "").strip()
+        found.setdefault(str(child.tag), []).append(_from_xml(child))
+    children |= {tag: values[0] if len(values) == 1 else values for tag, values in found.items()}
+    text = (element.text or "").strip()
+    return {**children, "": text} if children else text
 
 
-def _flat(document: dict[str, Any], before: str = "") -> Iterator[tuple[str, Any]]:
+def _flat(document: dict[str, Any], before: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], Any]]:
     for key, value in document.items():
+        parts = (*before, key) if key else before  # no key: the text of an element that has attributes
         if isinstance(value, dict):
-            yield from _flat(value, f"{before}{key}.")
-        elif value not in (None, ""):
-            yield f"{before}{key}", value
+            yield from _flat(value, parts)
+        elif isinstance(value, float) and not math.isfinite(value):
+            yield parts, str(value)
+        elif value not in (None, "", []):
+            yield parts, value
 
 
-def _describe(collected: Annotations, picture: str, path: str, told: dict[str, Any]) -> None:
-    for key, value in told.items():
-        column = column_called(key.rsplit(".", 1)[-1])
-        with collected.row(path, key):
-            if column in schema.IMAGES.names:
-                coerce(column, value)
-            collected.fields[picture].setdefault(column or key, value)
+def _describe(collected: Annotations, picture: str, path: str, document: dict[str, Any]) -> None:
+    fields = collected.fields[picture]
+    for parts, value in _flat(document):
+        key = ".".join(parts)
+        column = column_called(parts[-1] if parts else "") or key
+        if column in fields:
+            column = key  # said already, by a closer file or another key: kept all the same
+        with collected.row(path, key or WHOLE):
+            try:
+                _check(column, value)
+            except ValueError:
+                fields.setdefault(f"{key}_as_written", value)
+                raise
+            fields.setdefault(column, value)
+
+
+def _check(column: str, value: Any) -> None:
+    """Raise ValueError if `column` cannot hold `value`."""
+    several = isinstance(value, list)
+    if column in ("object", "specimen", *LISTS):
+        if several and not all(isinstance(each, str | int) for each in value):
+            raise ValueError("is not a list of names")
+    elif several and (column in schema.IMAGES.names or column in ("date", "time")):
+        raise ValueError(f"holds {len(value)} values, not one")
+    if column in schema.IMAGES.names:
+        coerce(column, value)
+    elif column == "date":
+        moment(value)

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from pathlib import PurePosixPath
-from xml.etree import ElementTree
 
-from xqdata.readers.annotations import WHOLE, Annotations, corners, ending, read_text
+from xqdata.readers.annotations import WHOLE, Annotations, class_name, corners, ending, load_xml, read_text
 from xqdata.readers.base import Reading, Tree
+
+_COMMENT = re.compile(r"<!--.*?-->", re.DOTALL)
+_FIRST = re.compile(r"<([A-Za-z_][\w.-]*:)?(\w+)")
+_EDGES = ("xmin", "ymin", "xmax", "ymax")
 
 
 class Voc:
-    """Boxes and objects from Pascal VOC's XML files, as SIXray and PIDray have them."""
+    """Boxes and objects from Pascal VOC's XML files, as SIXray has them."""
 
     name = "voc"
 
@@ -30,29 +34,27 @@ class Voc:
         return collected.reading()
 
 
+def is_annotation(tree: Tree, path: str) -> bool:
+    """True if the first element of the file is an `annotation`, be the file whole or not."""
+    try:
+        first = _FIRST.search(_COMMENT.sub("", read_text(tree, path)))
+    except ValueError:
+        return False
+    return first is not None and first[2] == "annotation"
+
+
 def _annotations(tree: Tree) -> Iterator[str]:
-    for path in tree.paths:
-        if ending(path) == ".xml":
-            try:
-                if "<annotation" in read_text(tree, path):
-                    yield path
-            except ValueError:
-                continue
+    return (path for path in tree.paths if ending(path) == ".xml" and is_annotation(tree, path))
 
 
 def _read(collected: Annotations, path: str) -> None:
-    try:
-        root = ElementTree.fromstring(read_text(collected.tree, path))
-    except ElementTree.ParseError as error:
-        raise ValueError(f"is not well-formed XML ({error})") from error
-    picture = _picture(collected, root.findtext("filename") or "", path)
+    root = load_xml(collected.tree, path)
+    picture = _picture(collected, (root.findtext("filename") or "").strip(), path)
     for number, element in enumerate(root.iter("object"), start=1):
         item = f"object {number}"
         with collected.row(path, item):
-            label = (element.findtext("name") or "").strip()
-            if not label:
-                raise ValueError("it has no name")
-            edges = [element.findtext(f"bndbox/{edge}") for edge in ("xmin", "ymin", "xmax", "ymax")]
+            label = class_name(element.findtext("name"))
+            edges = [element.findtext(f"bndbox/{edge}") for edge in _EDGES]
             collected.boxes[picture].append(corners(label, edges, path, item))
             collected.name_objects(picture, [label])
 
@@ -61,6 +63,6 @@ def _picture(collected: Annotations, name: str, path: str) -> str:
     # Many programs write the name of the picture that was annotated first into all of its copies: a picture that bears
     # the annotation's own name is the one that is meant.
     own = PurePosixPath(path).stem
-    if PurePosixPath(name).stem != own and len(collected.files.find(own, path)) == 1:
-        return collected.files.find(own, path)[0]
+    if name and PurePosixPath(name.replace("\\", "/")).stem != own and collected.tree.files.find(own, path):
+        return collected.picture(own, path)
     return collected.picture(name or own, path)
