@@ -227,7 +227,7 @@ def imagededup() -> Job:
 
 
 def stages() -> Job:
-    """Milliseconds of one record by stage, each without the stages inside it; `rest` is what remains."""
+    """Processor milliseconds of one record by stage, each without the stages inside it; `rest` is what remains."""
     clock = _Stages()
     clock.install()
     whole = ours()
@@ -253,7 +253,7 @@ class _Stages:
         return _Stage(self, name)
 
     def switch(self) -> None:
-        now = time.perf_counter()
+        now = time.thread_time()
         if self.inside:
             self.spent[self.inside[-1]] = self.spent.get(self.inside[-1], 0.0) + now - self.since
         self.since = now

@@ -283,7 +283,7 @@ def _stages_table(folder: Path, options: argparse.Namespace) -> str:
         parts = [median(file.get(stage, 0.0) for file in files) for stage in _STAGES]
         whole = median(sum(file.values()) for file in files)
         rows.append([scans.FORMATS[name][0], *(f"{ms:.2f}" for ms in parts), f"{whole:.2f}"])
-    return _table(["ms per record", *_STAGES, "whole"], rows) if rows else ""
+    return _table(["processor ms per record, median", *_STAGES, "whole"], rows) if rows else ""
 
 
 # --- end to end

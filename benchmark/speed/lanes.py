@@ -18,6 +18,7 @@ from threading import Thread
 from typing import Any
 
 import contestants
+
 from xqdata.engine import map_shards
 
 Question = Answer = dict[str, Any]
