@@ -33,6 +33,8 @@ class Annotations:
         """Make a row of rejects of whatever is wrong with the row `item` of `path` inside the block."""
         try:
             yield
+        except RecursionError:
+            self.bad.append(BadRow(path, one_line(item), "is nested too deeply"))
         except (ValueError, KeyError, TypeError, IndexError, AttributeError, OverflowError) as error:
             told = f"{error.args[0]} is missing" if isinstance(error, KeyError) else str(error)
             self.bad.append(BadRow(path, one_line(item), one_line(told) or type(error).__name__))

@@ -25,8 +25,8 @@ class Sidecars:
     def sniff(self, tree: Tree) -> str | None:
         """How many pictures have a side file."""
         pairs = _pairs(tree)
-        pictures = {picture for picture, _ in pairs}
-        return f"{len(pictures)} pictures have a file of their own name beside them, as {pairs[0][1]}" if pairs else None
+        count = len({picture for picture, _ in pairs})
+        return f"{count} pictures have a file of their own name beside them, as {pairs[0][1]}" if pairs else None
 
     def read(self, tree: Tree) -> Reading:
         """Read every side file."""
@@ -41,13 +41,14 @@ class Sidecars:
 def _pairs(tree: Tree) -> list[tuple[str, str]]:
     """Pictures and their side files; of one picture the file first whose name is the closest to its own."""
     if "sidecars" not in tree.memo:
-        there = {_lowered(path): path for path in tree.paths if ending(path) in _ENDINGS and not _is_annotation(tree, path)}
+        side = (path for path in tree.paths if ending(path) in _ENDINGS)
+        there = {_lowered(path): path for path in side if not _is_annotation(tree, path)}
         tree.memo["sidecars"] = [
-            (picture, there[name])
+            (picture, there[whole + suffix])
             for picture in tree.pictures
-            for whole in (picture, str(PurePosixPath(picture).with_suffix("")))
-            for name in dict.fromkeys(f"{whole}{ending}" for ending in _ENDINGS)
-            if name in there
+            for whole in dict.fromkeys((picture, str(PurePosixPath(picture).with_suffix(""))))
+            for suffix in _ENDINGS
+            if whole + suffix in there
         ]
     pairs: list[tuple[str, str]] = tree.memo["sidecars"]
     return pairs
@@ -102,8 +103,8 @@ def _describe(collected: Annotations, picture: str, path: str, document: dict[st
     for parts, value in _flat(document):
         key = ".".join(parts)
         column = column_called(parts[-1] if parts else "") or key
-        if column in fields:
-            column = key  # said already, by a closer file or another key: kept all the same
+        if column in fields and fields[column] != value:  # said already, by a closer file or another key: kept apart
+            column = f"{key} ({PurePosixPath(path).name})" if key in (*fields, *schema.IMAGES.names) else key
         with collected.row(path, key or WHOLE):
             try:
                 _check(column, value)
