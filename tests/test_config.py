@@ -66,7 +66,7 @@ def test_a_byte_order_mark_is_no_error(tmp_path):
         ("[[ingest.tables]]\nsheet = 'b'", ["key ingest.tables[0].path is missing"]),
         ("ingest = 3", ["key ingest is 3", "allowed is a section"]),
         ("name = 3", ["key name is 3", "allowed is a valid string"]),
-        ("[ingest]\nreaders = 'folders'", ["key ingest.readers is 'folders'", "allowed is a valid list"]),
+        ("[ingest]\nreaders = 'folders'", ["key ingest.readers is 'folders'", "allowed is a list"]),
         ("[ingest]\nreaders = [1]", ["key ingest.readers[0] is 1", "string"]),
         ("[ingest]\npolarity = 'bright'", ["key ingest.polarity is 'bright'", "'air_bright' or 'air_dark'"]),
         ("[ingest]\nmax_pixels = 0", ["key ingest.max_pixels is 0", "greater than or equal to 1"]),

@@ -34,6 +34,8 @@ def _regex(text: str) -> str:
 def _pattern(text: str) -> str:
     if not re.search(r"\{[a-z_][a-z0-9_]*\}", text):
         raise ValueError("a pattern with fields, as in {object}_{specimen}-{shot}.{ext}")
+    if set("{}") & set(re.sub(r"\{[a-z_][a-z0-9_]*\}", "", text)):
+        raise ValueError("a pattern whose braces hold names of small letters, digits and _")
     return text
 
 
@@ -62,7 +64,9 @@ class TableConfig(Model):
     file_column: str | None = _says("the heading of the column of file names; unset: found by its usual names")
     encoding: str | None = _says("the text's encoding; unset: UTF-8 (with or without BOM), then CP949")
     sheet: str | None = _says("the sheet of an Excel workbook; unset: the first")
-    columns: dict[str, str] = _says("heading to column of `images`, where the usual names do not fit", {})
+    columns: dict[str, str] = _says(
+        "heading to column of `images` (or `specimen`, `date`, `time`), where the usual names do not fit", {}
+    )
 
 
 class RawConfig(Model):
@@ -140,18 +144,20 @@ def parse_toml(text: str, model: type[M], where: str) -> M:
 
 
 def _explain(error: ValidationError, model: type[Model], where: str) -> ConfigError:
-    first = error.errors(include_url=False)[0]
+    every = error.errors(include_url=False)
+    first, more = every[0], f" (and {len(every) - 1} more)" if len(every) > 1 else ""
     key = _spell(first["loc"])
     if first["type"] == "extra_forbidden":
         allowed = _keys_at(model, first["loc"][:-1])
         close = difflib.get_close_matches(str(first["loc"][-1]), allowed, n=1)
         guess = f"; did you mean {close[0]}?" if close else ""
-        return ConfigError(f"unknown key {key}", where=where, hint=f"allowed are {', '.join(allowed)}{guess}")
+        return ConfigError(f"unknown key {key}{more}", where=where, hint=f"allowed are {', '.join(allowed)}{guess}")
     if first["type"] == "missing":
-        return ConfigError(f"key {key} is missing", where=where)
+        return ConfigError(f"key {key} is missing{more}", where=where)
     message = first["msg"].removeprefix("Value error, ")
-    message = message.removeprefix("Input should be ").replace("a valid dictionary or instance of", "a section,")
-    return ConfigError(f"key {key} is {first['input']!r}", where=where, hint=f"allowed is {message}")
+    message = message.removeprefix("Input should be ").replace("a valid list", "a list, as in [1, 2]")
+    message = re.sub("a valid dictionary or instance of .*", "a section of keys", message)
+    return ConfigError(f"key {key} is {first['input']!r}{more}", where=where, hint=f"allowed is {message}")
 
 
 def _spell(location: tuple[int | str, ...]) -> str:

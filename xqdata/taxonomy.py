@@ -29,7 +29,7 @@ class ObjectTerm(Model):
     english: str = ""
     korean: str = ""
     material: str = ""
-    origin: str = "xqdata"
+    origin: str = "own"
     synonyms: list[str] = Field(default_factory=list)
 
 
@@ -41,7 +41,7 @@ class ScanTypeTerm(Model):
     container: str | None = None
     multiplicity: Literal["single", "multiple", "mixed"] | None = None
     clutter: str | None = None
-    origin: str = "xqdata"
+    origin: str = "own"
     synonyms: list[str] = Field(default_factory=list)
 
     @property
@@ -119,9 +119,14 @@ def load(path: Path | None = None) -> Taxonomy:
 
 
 def _checked(file: _File, where: str) -> Taxonomy:
+    if not file.objects and not file.scan_types:
+        hint = "name them in tables, as in [objects.apple] and [scan_types.single_basket]"
+        raise ConfigError("holds neither objects nor scan types", where=where, hint=hint)
     taxonomy = Taxonomy(file.name or Path(where).stem, where, file.objects, file.scan_types)
     # Built now, so that a spelling that means two things is an error of the file and not of a later use.
-    _ = taxonomy.object_spellings, taxonomy.scan_type_spellings
+    both = taxonomy.object_spellings.keys() & taxonomy.scan_type_spellings.keys()
+    if both:
+        raise ConfigError(f"{min(both)!r} means both an object and a scan type", where=where)
     return taxonomy
 
 

@@ -80,9 +80,8 @@ def test_frames_are_pages():
 
 def test_a_cut_file_is_a_reject():
     data = dicom(deep(40, 40))
-    with pytest.raises(BadImage) as caught:
-        list(pages(data[: len(data) // 2], Limits()))
-    assert caught.value.reason in ("truncated", "unreadable")
+    ((index, error),) = pages(data[: len(data) // 2], Limits())
+    assert (index, error.reason) in ((0, "truncated"), (0, "unreadable"))
 
 
 def test_one_that_is_too_large_is_a_reject():

@@ -11,7 +11,8 @@ from datetime import datetime
 
 import pytest
 
-from xqdata.ingest.describe import Describer
+from xqdata.errors import ConfigError
+from xqdata.ingest.describe import Describer, check_defaults
 from xqdata.readers import Reading
 
 
@@ -47,7 +48,7 @@ def test_disagreements_are_counted_with_an_example(reference):
     objects, view = describer.notes()
     assert objects.startswith("2 files: tables and folders disagree on objects, as in 0.png")
     assert "apple" in objects
-    assert view.startswith("1 files: tables and folders disagree on view, as in 1.png ('top', 'side')")
+    assert view.startswith("1 files: tables and folders disagree on view, as in 1.png (top, side)")
 
 
 def test_spellings_of_one_thing_are_no_disagreement(describe):
@@ -93,7 +94,7 @@ def test_several_objects_have_no_one_class(describe):
         ([{"objects": ["apple", "mango"], "specimens": ["1", "2"]}], ["apple-1", "mango-2"]),
         ([{"objects": ["apple", "apple"], "specimens": ["1", "2"]}], ["apple-1", "apple-2"]),
         ([{"object": "apple", "specimen": "1", "object2": "mango", "specimen2": "1"}], ["apple-1", "mango-1"]),
-        ([{"objects": ["apple", "mango"], "specimens": ["1"]}], ["1"]),
+        ([{"objects": ["apple", "mango"], "specimens": ["1"]}], ["apple+mango-1"]),
         ([{"specimen": "3"}], ["3"]),
         ([{"object": "apple", "specimens": "1;2"}], ["apple-1", "apple-2"]),
     ],
@@ -165,3 +166,26 @@ def test_a_scan_type_and_a_folder_that_contradict_each_other_are_told(describe):
     assert row["container"] == "carrier"
     assert len(notes) == 1
     assert "container" in notes[0]
+
+
+def test_a_day_and_a_time_are_one_moment(describe):
+    assert describe({"date": "2024-05-17", "time": "14:30:05"})[0]["acquired_at"] == datetime(2024, 5, 17, 14, 30, 5)
+    assert describe({"date": "2024/5/7", "time": "오후 2:30"})[0]["acquired_at"] == datetime(2024, 5, 7, 14, 30)
+    row, _ = describe({"date": "2024-05-18"})
+    assert (row["acquired_at"], row["extra"]) == (datetime(2024, 5, 18), {"acquired_precision": "day"})
+
+
+def test_a_day_and_a_moment_of_it_do_not_disagree(describe):
+    _, notes = describe({"acquired_at": "2024-05-17"}, {"acquired_at": "2024-05-17 09:05"})
+    assert notes == []
+
+
+def test_a_comma_parts_objects_only_where_all_are_known(describe):
+    assert describe({"object": "목이버섯, 사과"})[0]["objects"] == ["tree_ear_mushroom", "apple"]
+    assert describe({"object": "LAGs products, plastic"})[0]["object"] == "LAGs products, plastic"
+
+
+@pytest.mark.parametrize("defaults", [{"sight": "x"}, {"kvp": "hundred"}, {"polarity": "air_dark"}, {"sha256": "x"}])
+def test_a_default_that_no_column_can_hold_is_told(defaults):
+    with pytest.raises(ConfigError, match=f"ingest.defaults.{next(iter(defaults))}"):
+        check_defaults(defaults)

@@ -75,10 +75,10 @@ OTHER = {
     "uint64": [0, 2**63],
     "bool": [True],
     "double": [0.25, -0.5],
-    "list<item: string>": [[], ["a"], ["a", "b"], ["b", "a"], ["ab"], ["a", None]],
+    "list<element: string>": [[], ["a"], ["a", "b"], ["b", "a"], ["ab"], ["a", None]],
     "timestamp[us]": [datetime(2024, 5, 17, 14, 30, 5, 1)],
     "fixed_size_binary[32]": [bytes(32)],
-    "fixed_size_list<item: int32>[4]": [[0, 0, 0, 0], [0, 0, 0, 1]],
+    "fixed_size_list<element: int32>[4]": [[0, 0, 0, 0], [0, 0, 0, 1]],
 }
 
 

@@ -67,9 +67,10 @@ def test_one_object_named_twice_is_one(tree):
     assert described(tree("apple/사과/x.png")) == {"object": "apple"}
 
 
-def test_an_object_outside_the_taxonomy_is_kept_where_its_neighbours_are_objects(tree):
+def test_a_folder_beside_objects_is_no_object_but_is_told(tree):
     found = tree("apple/1.png", "mango/2.png", "Wug/single_basket/x.png")
-    assert described(found) == {"object": "Wug", "scan_type": "single_basket"}
+    assert described(found) == {"folder_beside_objects": "Wug", "scan_type": "single_basket"}
+    assert "Wug (1 scans)" in Folders().read(found).notes[0]
     assert described(found, "1.png") == {"object": "apple"}
 
 

@@ -191,7 +191,7 @@ def _counts(out: Console, summary: Summary) -> None:
 
 
 def _rejects(out: Console, result: Result, summary: Summary) -> None:
-    rejects = result.of_this_run("rejects")
+    rejects = result.of_this_run("rejects", outside=True)
     counts = Counter(summary.rejected) + Counter(summary.strays)
     for reason, count in sorted(counts.items()):
         out.print(Text.assemble("  ", (f"{reason} {count:,}", "bold" if reason != "ignored" else "dim")))

@@ -31,7 +31,11 @@ def command(raw: tuple[str, ...], taxonomy_path: Path | None, force: bool, as_js
     if target.exists() and not force:
         raise InputError("is there already", where=FILE, hint="move it away, or replace it with --force")
     text = draft(resolve(raw, {}), opt.chosen_taxonomy(taxonomy_path, Config()), target.parent)
-    target.write_text(text, encoding="utf-8")
+    try:
+        target.write_text(text, encoding="utf-8")
+    except OSError as error:
+        hint = "go to a folder of your own, or mend its permissions"
+        raise InputError(f"cannot be written ({error.strerror})", where=str(target), hint=hint) from error
     if as_json:
         opt.print_json({"path": str(target), "text": text})
         return
@@ -39,4 +43,4 @@ def command(raw: tuple[str, ...], taxonomy_path: Path | None, force: bool, as_js
     out.print(opt.shown(f"Wrote {FILE}:"))
     for line in text.splitlines():
         out.print(opt.shown(f"  {line}", "dim" if line.startswith("#") else ""), soft_wrap=True)
-    out.print("Correct it, then try it with: [bold]xqdata ingest --dry-run RAW[/bold]")
+    out.print(opt.shown(f"Correct it, then try it with: xqdata ingest --dry-run {' '.join(raw)}"), soft_wrap=True)

@@ -241,6 +241,8 @@ def _what_else(head: bytes) -> str:
             return "a text file"
         except UnicodeDecodeError:
             pass
+    if head.startswith(b"PK\x03\x04"):
+        return "a ZIP archive or an Office document"
     return f"its first bytes are those of no known image: {head[:8].hex(' ')}"
 
 

@@ -7,6 +7,7 @@ import json
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime, time
 from typing import Any
 
 from xqdata import schema
@@ -124,8 +125,8 @@ class Describer:
     def _merge(self, row: dict[str, Any], by: dict[str, str], column: str, value: Any, name: str, path: str) -> None:
         if column not in row:
             row[column], by[column] = value, name
-        elif row[column] != value and name != _DEFAULTS:
-            self.disagreements.add(column, by[column], name, f"{path} ({row[column]!r}, {value!r})")
+        elif name != _DEFAULTS and not _agree(row[column], value):
+            self.disagreements.add(column, by[column], name, f"{path} ({_shown(row[column])}, {_shown(value)})")
 
     def _typed(self, fields: Fields) -> tuple[dict[str, Any], dict[str, Any]]:
         """Columns with their types, and everything else."""
@@ -144,10 +145,19 @@ class Describer:
             else:
                 other[word] = value
         if objects:
-            typed["objects"] = [self.taxonomy.find_object(o) or o for o in objects]
+            typed["objects"] = [name for o in objects for name in self._objects(o)]
         if specimens:
             typed["specimens"] = specimens
         return typed, other
+
+    def _objects(self, written: str) -> list[str]:
+        """The objects that one word means: commas part it only where every part is known, for names hold commas."""
+        found = self.taxonomy.find_object(written)
+        if found is None and "," in written:
+            parts = [self.taxonomy.find_object(part) for part in written.split(",")]
+            if all(parts):
+                return [part for part in parts if part]
+        return [found or written]
 
     def _set(self, typed: dict[str, Any], other: dict[str, Any], column: str, value: object) -> None:
         try:
@@ -185,8 +195,18 @@ def _qualified(specimens: list[str], objects: list[str]) -> list[str]:
     """Specimen names that are mere numbers count within their object: number 3 of the apples is no number 3 of the
     mangoes. So they become `apple-3`, where it is clear which object is meant.
     """
-    if len(set(objects)) == 1:
-        objects = objects[:1] * len(specimens)
-    if len(objects) != len(specimens):
-        return specimens
-    return [f"{o}-{s}" if s.isdigit() else s for s, o in zip(specimens, objects, strict=True)]
+    if len(objects) != len(specimens) or len(set(objects)) == 1:
+        # One number for several objects counts within all of them: it must not tie to another object's number.
+        objects = ["+".join(dict.fromkeys(objects))] * len(specimens)
+    return [f"{o}-{s}" if o and s.isdigit() else s for s, o in zip(specimens, objects, strict=True)]
+
+
+def _agree(one: Any, other: Any) -> bool:
+    """True if two readers say the same; a day and a moment of that day do."""
+    if isinstance(one, datetime) and isinstance(other, datetime) and time() in (one.time(), other.time()):
+        return one.date() == other.date()
+    return bool(one == other)
+
+
+def _shown(value: Any) -> str:
+    return ", ".join(map(str, value)) if isinstance(value, list) else str(value)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import re
+import textwrap
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path, PurePosixPath
@@ -44,7 +45,8 @@ def draft(roots: Sequence[Root], taxonomy: Taxonomy, folder: Path) -> str:
         '# taxonomy = "taxonomy.toml"',
     ]
     for tree in trees:
-        lines += ["", *_about(tree), *_pattern_lines(tree)]
+        lines += ["", *_about(tree)]
+    lines += ["", *_pattern_lines(trees)]
     lines += ["", "# Files that are no scans, by name or path:", '# ignore = ["*_thumb.png", "old/*"]']
     tables = [line for tree in trees for line in _table_lines(tree)]
     lines += ["", "# What holds for every scan and stands nowhere else:", "# [ingest.defaults]"]
@@ -115,21 +117,22 @@ def _about(tree: Tree) -> list[str]:
     return [json.dumps(line, ensure_ascii=False)[1:-1].replace('\\"', '"') for line in lines]
 
 
-def _pattern_lines(tree: Tree) -> list[str]:
-    proposed = propose_pattern([PurePosixPath(p).name for p in tree.pictures], tree.taxonomy)
-    if proposed is None:
-        return [
-            "# File names that carry meaning are described by patterns with named fields:",
-            '# patterns = ["{object}_{specimen}-{shot}_{view}.{ext}"]',
-        ]
-    pattern, share = proposed
-    columns = ", ".join(n for n in schema.IMAGES.names if schema.IMAGES.column(n).group in ("what", "acquisition"))
-    return [
-        f"# {share:.0%} of the file names are built like this; give the fields their right names. Known names are",
-        f"# specimen, scan_id, bag, session, series, container_id, sequence, {columns};",
-        "# others are kept in extra. A field named _x is dropped.",
-        f"# patterns = [{_quoted(pattern)}]",
+def _pattern_lines(trees: Sequence[Tree]) -> list[str]:
+    """One list of patterns for all folders; the first that fits a file's name counts."""
+    found = {t.root: propose_pattern([PurePosixPath(p).name for p in t.pictures], t.taxonomy) for t in trees}
+    proposed = {root: pattern for root, pattern in found.items() if pattern}
+    columns = [n for n in schema.IMAGES.names if schema.IMAGES.column(n).group in ("what", "acquisition")]
+    known = ["specimen", "scan_id", "bag", "session", "series", "container_id", "sequence", *columns]
+    lines = ["# File names that carry meaning are described by patterns with named fields. Known names are"]
+    lines += [*textwrap.wrap(", ".join(known), 100, initial_indent="#   ", subsequent_indent="#   ")]
+    lines += ["# others are kept in extra. A field named _x is dropped."]
+    if not proposed:
+        return [*lines, '# No common build was found here. An example: patterns = ["{object}_{specimen}-{shot}.{ext}"]']
+    lines += [
+        f"# {root}: {share:.0%} of the names are built like {pattern}" for root, (pattern, share) in proposed.items()
     ]
+    listed = ", ".join(dict.fromkeys(_quoted(pattern) for pattern, _ in proposed.values()))
+    return [*lines, "# Give the fields their right names and take the mark away:", f"# patterns = [{listed}]"]
 
 
 def _table_lines(tree: Tree) -> list[str]:
@@ -138,21 +141,29 @@ def _table_lines(tree: Tree) -> list[str]:
         if PurePosixPath(path).suffix.lower() not in sheets.SUFFIXES:
             continue
         try:
-            sheet = sheets.load(tree.locate(path))
+            every = sheets.load(tree.locate(path))
         except InputError as error:
             lines += ["", f"# {json.dumps(str(error), ensure_ascii=False)[1:-1]}"]
             continue
-        file_column = next((h for h in sheet.header if fold(h) in FILE_WORDS), None)
-        mark = "" if file_column else "# "
-        lines += ["", f"{mark}[[ingest.tables]]", f"{mark}path = {_quoted(_written(tree, path))}"]
-        lines += [f"{mark}root = {_quoted(tree.root)}"]
-        lines += [f"{mark}file_column = {_quoted(file_column)}" if file_column else "# file_column = …"]
-        lines += [f"{mark}[ingest.tables.columns]"]
-        for header in dict.fromkeys(sheet.header):
-            if not header or header == file_column:
-                continue
-            known = column_called(header)
-            lines += [f"{mark}{_quoted(header)} = {_quoted(known)}" if known else f"# {_quoted(header)} = …"]
+        for sheet in every:
+            lines += _sheet_lines(tree, path, sheet, named=len(every) > 1)
+    return lines
+
+
+def _sheet_lines(tree: Tree, path: str, sheet: sheets.Sheet, *, named: bool) -> list[str]:
+    headers = [header for _, header in sheet.headings() if any(fold(h) in FILE_WORDS for h in header)]
+    header = headers[0] if headers else sheet.header
+    file_column = next((h for h in header if fold(h) in FILE_WORDS), None)
+    mark = "" if file_column else "# "  # without a column of file names it cannot be joined
+    lines = ["", f"{mark}[[ingest.tables]]", f"{mark}path = {_quoted(_written(tree, path))}"]
+    lines += [f"{mark}root = {_quoted(tree.root)}"]
+    lines += [f"{mark}sheet = {_quoted(sheet.name)}"] if named else []
+    lines += [f"{mark}file_column = {_quoted(file_column)}" if file_column else '# file_column = ""']
+    lines += [f"{mark}[ingest.tables.columns]"]
+    for heading in dict.fromkeys(header):
+        if heading and heading != file_column:
+            known = column_called(heading)
+            lines += [f"{mark}{_quoted(heading)} = {_quoted(known)}" if known else f'# {_quoted(heading)} = ""']
     return lines
 
 

@@ -84,11 +84,12 @@ class Result:
     accounts: list[Account] = field(default_factory=list)
     changed: bool = True
 
-    def of_this_run(self, name: str) -> pa.Table:
-        """The rows of a table that belong to the raw folders of this run, or to none."""
+    def of_this_run(self, name: str, *, outside: bool = False) -> pa.Table:
+        """The rows of a table that belong to the raw folders of this run; `outside`: and those of no raw folder."""
         table = self.tables[name]
         roots = pa.array([a.root.name for a in self.accounts], pa.string())
-        return table.filter(pc.or_(pc.is_in(table["root"], roots), pc.is_null(table["root"])))
+        mine = pc.is_in(table["root"], roots)
+        return table.filter(pc.or_(mine, pc.is_null(table["root"])) if outside else mine)
 
 
 def ingest(

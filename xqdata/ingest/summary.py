@@ -46,7 +46,7 @@ class Summary:
 
 def summarise(result: Result, taxonomy: Taxonomy) -> Summary:
     """Count what `result` holds for the raw folders of its run."""
-    images, rejects = result.of_this_run("images"), result.of_this_run("rejects")
+    images, rejects = result.of_this_run("images"), result.of_this_run("rejects", outside=True)
     present = images.filter(pc.invert(images["missing"]))
     named = list(zip(present["object"].to_pylist(), present["objects"].to_pylist(), strict=True))
     labels = [one or (SEVERAL if several else UNKNOWN) for one, several in named]

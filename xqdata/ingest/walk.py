@@ -22,6 +22,7 @@ IGNORED = (
     "._*",
     "*.tmp",
     "*~",
+    "~$*",
     ".gitkeep",
     ".gitignore",
 )

@@ -74,14 +74,14 @@ def _metas(tree: Tree) -> Iterator[str]:
     for path in tree.paths:
         if PurePosixPath(path).name.lower() == _META:
             try:
-                if "basename" in sheets.load(tree.locate(path)).header:
+                if "basename" in sheets.load(tree.locate(path))[0].header:
                     yield path
             except InputError:
                 continue
 
 
 def _describe(collected: Annotations, path: str, scans: dict[str, dict[str, str]]) -> None:
-    sheet = sheets.load(collected.tree.locate(path))
+    (sheet,) = sheets.load(collected.tree.locate(path))
     place = PurePosixPath(path).parent
     seen: set[str] = set()
     for row in sheet.rows:

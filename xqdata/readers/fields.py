@@ -40,12 +40,14 @@ _WORDS = {
     "acquired_at": "acquired_at acquired acquisition_time datetime date_time timestamp scan_time scanned_at "
     "촬영일시 일시 측정일시",
     "date": "date scan_date acquisition_date 날짜 일자 촬영일 촬영일자",
-    "time": "time 시간 시각 촬영시간",
+    "time": "time 시간 시각 촬영시간 촬영시각",
     "operator": "operator user inspector 담당자 촬영자 검사자",
     "site": "site location laboratory lab 장소 기관",
     "licence": "licence license",
 }
 _BY_WORD = {fold(word): name for name, words in _WORDS.items() for word in words.split()}
+# What a heading may be said to mean.
+COLUMNS = tuple(_WORDS)
 _FILE_WORDS = """
 file filename file_name file_path filepath image image_name image_file image_path path name basename
 파일 파일명 파일이름 이미지 이미지명 영상파일
@@ -58,7 +60,7 @@ _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d{1,3})?$", re.ASCII)
 _LARGEST = 10**15  # whole numbers below are exact as floats
 _SEPARATORS = re.compile(r"\s*[;|+]\s*")
 _DATE = r"(?P<y>\d{4})(?:(?P<m>\d{2})(?P<d>\d{2})|[-./년 ]\s*(?P<m2>\d{1,2})[-./월 ]\s*(?P<d2>\d{1,2})일?)"
-_TIME = r"(?P<H>\d{1,2}):?(?P<M>\d{2})(?::?(?P<S>\d{2})(?:\.(?P<f>\d{1,6})\d*)?)?"
+_TIME = r"(?P<half>오전|오후|AM|PM)?\s*(?P<H>\d{1,2}):?(?P<M>\d{2})(?::?(?P<S>\d{2})(?:\.(?P<f>\d{1,6})\d*)?)?"
 _DAY = re.compile(rf"^{_DATE}\.?$")
 _MOMENT = re.compile(rf"^{_DATE}\.?[T _-]+{_TIME}(?:Z|[+-]\d{{2}}:?\d{{2}})?$")
 
@@ -110,10 +112,15 @@ def moment(value: object) -> datetime:
     if not match:
         raise ValueError(f"{text!r} is not a date with the year first, as in 2024-05-17 or 2024-05-17 14:30:05")
     part = {k.rstrip("2"): v for k, v in match.groupdict().items() if v}
+    hour = int(part.get("H", 0))
+    if "half" in part:
+        if not 1 <= hour <= 12:
+            raise ValueError(f"{text!r} is not a time of day")
+        hour = hour % 12 + (12 if part["half"] in ("오후", "PM") else 0)
     micros = int(part.get("f", "0").ljust(6, "0"))
     try:
         day = date(int(part["y"]), int(part["m"]), int(part["d"]))
-        clock = time(int(part.get("H", 0)), int(part.get("M", 0)), int(part.get("S", 0)), micros)
+        clock = time(hour, int(part.get("M", 0)), int(part.get("S", 0)), micros)
         return datetime.combine(day, clock)
     except ValueError as error:
         raise ValueError(f"{text!r} is not a date ({error})") from None

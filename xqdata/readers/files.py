@@ -20,12 +20,16 @@ class Files:
         self._whole: dict[str, str] = {}
         self._by_name: dict[str, list[str]] = defaultdict(list)
         self._by_stem: dict[str, list[str]] = defaultdict(list)
+        self._by_number: dict[int, list[str]] = defaultdict(list)
         for path in paths:
             exact = unicodedata.normalize("NFC", path)
             name = posixpath.basename(exact).casefold()
             self._whole[exact] = path
             self._by_name[name].append(path)
-            self._by_stem[posixpath.splitext(name)[0]].append(path)
+            stem = posixpath.splitext(name)[0]
+            self._by_stem[stem].append(path)
+            if stem.isdecimal():
+                self._by_number[int(stem)].append(path)
 
     def find(self, name: str, beside: str = "") -> list[str]:
         """The files that `name` may mean; one, where it is clear. `beside`: the path of the file that names it."""
@@ -44,6 +48,10 @@ class Files:
                 if found:
                     return [p for p in found if _is(p, (relative, plain), bare, fold)] or found
         return []
+
+    def find_number(self, number: int) -> list[str]:
+        """The files whose name is `number`, with any zeros before it."""
+        return self._by_number.get(number, [])
 
 
 def _spelled(path: str, bare: bool, fold: bool) -> str:

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from functools import lru_cache
 from pathlib import PurePosixPath
 
 from xqdata.readers.base import Fields, Reading, Tree
 from xqdata.readers.fields import coerce
 
-# A level of folders names objects when at least this share of its folders bear known names; the others on that level
-# are then objects outside the taxonomy, which a person wants to see, not drop.
+# A level of folders speaks of objects when at least this share of its folders bear known names. The others on that
+# level are not objects for that, but a person wants to know of them.
 _LEVEL_SHARE = 0.5
 _PARTS = {
     "train": "train",
@@ -45,7 +45,10 @@ class Folders:
         levels = _object_levels(tree)
         describe = lru_cache(maxsize=4096)(lambda folder: _describe(tree, folder, levels))
         described = {path: describe(str(PurePosixPath(path).parent)) for path in tree.pictures}
-        return Reading({path: fields for path, fields in described.items() if fields})
+        beside = Counter(str(f["folder_beside_objects"]) for f in described.values() if "folder_beside_objects" in f)
+        told = ", ".join(f"{folder} ({count:,} scans)" for folder, count in sorted(beside.items()))
+        note = f"folders beside known objects that the taxonomy does not know: {told}"
+        return Reading({p: fields for p, fields in described.items() if fields}, notes=[note] if beside else [])
 
 
 def _parts(tree: Tree, path: str) -> tuple[str, ...]:
@@ -70,7 +73,9 @@ def _describe(tree: Tree, folder: str, levels: set[int]) -> Fields:
     objects = {name for part in parts if (name := tree.taxonomy.find_object(part))}
     unknown = [parts[n] for n in levels if n < len(parts) and not _is_word(tree, parts[n])]
     _one_or_all(fields, "scan_type", sorted(scans))
-    _one_or_all(fields, "object", sorted(objects) or unknown)
+    _one_or_all(fields, "object", sorted(objects))
+    if unknown and not objects:
+        fields["folder_beside_objects"] = unknown[0]
     return fields
 
 

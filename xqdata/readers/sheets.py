@@ -10,12 +10,15 @@ from dataclasses import dataclass
 from datetime import datetime
 from itertools import islice
 from pathlib import Path
+from typing import Any
 
 from xqdata.errors import InputError
 
 _ENCODINGS = ("utf-8-sig", "cp949")
 _DELIMITERS = ",\t;"
 _SAMPLE = 50
+# Rows above the heading that a title may take.
+_TITLE_ROWS = 20
 
 SUFFIXES = (".csv", ".tsv", ".xlsx")
 
@@ -30,22 +33,39 @@ class Row:
 
 @dataclass(frozen=True)
 class Sheet:
-    """A table: its header and its rows, empty rows left out."""
+    """A table: its name (of a workbook's sheet, else empty), its heading and the rows below, empty rows left out."""
 
+    name: str
     header: list[str]
     rows: list[Row]
 
+    def below(self, number: int) -> Sheet:
+        """The table whose heading is the row of this number: a title may stand above it."""
+        header = next(row for row in self.rows if row.number == number)
+        return Sheet(self.name, _texts(header), [row for row in self.rows if row.number > number])
 
-def load(path: Path, encoding: str | None = None, sheet: str | None = None) -> Sheet:
-    """The table in the file `path`. Raises InputError where it cannot be read."""
+    def headings(self) -> Iterator[tuple[int, list[str]]]:
+        """The rows that may be the heading, the first one first: (number, cells); number 0 is `header`."""
+        yield 0, self.header
+        yield from ((row.number, _texts(row)) for row in self.rows[:_TITLE_ROWS])
+
+
+def load(path: Path, encoding: str | None = None) -> list[Sheet]:
+    """The tables in the file `path`; several only in a workbook. Raises InputError where it cannot be read."""
     try:
-        rows = list(_excel(path, sheet) if path.suffix.lower() == ".xlsx" else _text(path, encoding))
+        named = _excel(path) if path.suffix.lower() == ".xlsx" else {"": list(_text(path, encoding))}
     except OSError as error:
         raise InputError(f"cannot be read ({error.strerror or error})", where=str(path)) from error
+    return [_sheet(name, rows) for name, rows in named.items()]
+
+
+def _sheet(name: str, rows: list[Row]) -> Sheet:
     filled = [row for row in rows if any(str(cell).strip() for cell in row.cells)]
-    if not filled:
-        return Sheet([], [])
-    return Sheet([str(cell).strip() for cell in filled[0].cells], filled[1:])
+    return Sheet(name, _texts(filled[0]), filled[1:]) if filled else Sheet(name, [], [])
+
+
+def _texts(row: Row) -> list[str]:
+    return [str(cell).strip() for cell in row.cells]
 
 
 def _text(path: Path, encoding: str | None) -> Iterator[Row]:
@@ -79,8 +99,11 @@ def _decode(data: bytes, path: Path, encoding: str | None) -> str:
     for name in tried:
         try:
             return data.decode(name)
-        except (UnicodeDecodeError, LookupError):
+        except UnicodeDecodeError:
             continue
+        except LookupError:
+            hint = "use a name such as utf-8, cp949 or utf-16"
+            raise InputError(f"unknown encoding {name!r}", where=str(path), hint=hint) from None
     raise InputError(
         f"is not text in {' or '.join(tried)}",
         where=str(path),
@@ -88,22 +111,21 @@ def _decode(data: bytes, path: Path, encoding: str | None) -> str:
     )
 
 
-def _excel(path: Path, sheet: str | None) -> Iterator[Row]:
+def _excel(path: Path) -> dict[str, list[Row]]:
     import openpyxl
 
     try:
-        book = openpyxl.load_workbook(path, read_only=True, data_only=True)
-        with closing(book):
-            if sheet is not None and sheet not in book.sheetnames:
-                hint = f"sheets are {', '.join(book.sheetnames)}"
-                raise InputError(f"has no sheet {sheet!r}", where=str(path), hint=hint)
-            page = book[sheet] if sheet else book.worksheets[0]
-            for number, cells in enumerate(page.iter_rows(), start=1):
-                yield Row(number, [_cell(cell.value, str(cell.number_format or "")) for cell in cells])
-    except (InputError, GeneratorExit):
+        with closing(openpyxl.load_workbook(path, read_only=True, data_only=True)) as book:
+            return {page.title: list(_page(page)) for page in book.worksheets}
+    except OSError:
         raise
     except Exception as error:
         raise InputError(f"is not an Excel workbook, or a damaged one ({error})", where=str(path)) from error
+
+
+def _page(page: Any) -> Iterator[Row]:
+    for number, cells in enumerate(page.iter_rows(), start=1):
+        yield Row(number, [_cell(cell.value, str(cell.number_format or "")) for cell in cells])
 
 
 def _cell(value: object, shown_as: str) -> object:

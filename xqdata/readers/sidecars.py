@@ -15,6 +15,8 @@ from xqdata.readers.base import Reading, Tree
 from xqdata.readers.fields import LISTS, coerce, column_called, moment
 
 _ENDINGS = (".json", ".xml")
+# Far below Python's own limit, which depends on who calls.
+_DEEPEST = 100
 
 
 class Sidecars:
@@ -76,18 +78,22 @@ def _load(tree: Tree, path: str) -> dict[str, Any]:
     return document
 
 
-def _from_xml(element: ElementTree.Element) -> Any:
+def _from_xml(element: ElementTree.Element, depth: int = 0) -> Any:
     """An element as text, or as a dictionary: attributes, children (a list where several bear one tag), and text."""
+    if depth > _DEEPEST:
+        raise ValueError("is nested too deeply")
     children: dict[str, Any] = dict(element.attrib)
     found: dict[str, list[Any]] = {}
     for child in element:
-        found.setdefault(str(child.tag), []).append(_from_xml(child))
+        found.setdefault(str(child.tag), []).append(_from_xml(child, depth + 1))
     children |= {tag: values[0] if len(values) == 1 else values for tag, values in found.items()}
     text = (element.text or "").strip()
-    return {**children, "": text} if children else text
+    return {**children, **({"": text} if text else {})} if children else text
 
 
 def _flat(document: dict[str, Any], before: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], Any]]:
+    if len(before) > _DEEPEST:
+        raise ValueError("is nested too deeply")
     for key, value in document.items():
         parts = (*before, key) if key else before  # no key: the text of an element that has attributes
         if isinstance(value, dict):
@@ -100,7 +106,7 @@ def _flat(document: dict[str, Any], before: tuple[str, ...] = ()) -> Iterator[tu
 
 def _describe(collected: Annotations, picture: str, path: str, document: dict[str, Any]) -> None:
     fields = collected.fields[picture]
-    for parts, value in _flat(document):
+    for parts, value in list(_flat(document)):
         key = ".".join(parts)
         column = column_called(parts[-1] if parts else "") or key
         if column in fields and fields[column] != value:  # said already, by a closer file or another key: kept apart

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import hashlib
 import re
 from collections import Counter
@@ -15,7 +16,7 @@ from xqdata.config import TableConfig
 from xqdata.errors import ConfigError, InputError
 from xqdata.readers import sheets
 from xqdata.readers.base import BadRow, Fields, Outside, Reading, Tree
-from xqdata.readers.fields import FILE_WORDS, coerce, column_called, moment
+from xqdata.readers.fields import COLUMNS, FILE_WORDS, coerce, column_called, moment
 from xqdata.readers.files import Files
 from xqdata.readers.sheets import Row
 from xqdata.taxonomy import fold
@@ -49,6 +50,9 @@ class Tables:
                 sources[log.path] = "log"
             else:
                 outside.append(log.outside)
+            kept = [h for h in log.sheet.header if h and h != log.heading and not _column(log, h)]
+            if kept:
+                notes.append(f"{log.path}: headings that are no columns, kept in extra: {', '.join(kept)}")
             left = [p for p in tree.pictures if p not in described]
             if left:
                 notes.append(f"{log.path}: {len(left)} files have no row, the first is {left[0]}")
@@ -83,12 +87,17 @@ class _Log:
     def find(self, row: Row) -> list[str]:
         """The files that `row` may mean."""
         name = self.name(row)
-        found = self.files.find(name, self.path)
+        found = self.files.find(name, self.path) or self._without_zeros(row)
         if found or not self._elsewhere or not _ABSOLUTE.match(name):
             return found
         plain = _parts(name)
         prefix = len(self._elsewhere)
         return self.files.find("/".join(plain[prefix:])) if tuple(plain[:prefix]) == self._elsewhere else []
+
+    def _without_zeros(self, row: Row) -> list[str]:
+        """Excel makes the number 7 of a file called 0007."""
+        cell = row.cells[self.column] if self.column < len(row.cells) else None
+        return self.files.find_number(cell) if isinstance(cell, int) else []
 
     @cached_property
     def _elsewhere(self) -> tuple[str, ...]:
@@ -124,8 +133,11 @@ def _named(tree: Tree) -> Iterator[_Log]:
         path = location.relative_to(tree.location).as_posix() if inside else config.path
         log = _open(tree, path, location, None if inside else config.path, config)
         if log is None:
-            hint = "name it: file_column = …"
-            raise ConfigError(f"the table {config.path} has no column of file names", where="xqdata.toml", hint=hint)
+            told = f"the table {config.path} has no column {config.file_column or 'of file names'!r}"
+            headings = [h for sheet in sheets.load(location, config.encoding) for h in sheet.header if h]
+            hint = f"name it with file_column; headings are {', '.join(headings)}"
+            raise ConfigError(told, where="xqdata.toml", hint=hint)
+        _check_columns(log)
         yield log
 
 
@@ -143,14 +155,40 @@ def _found(tree: Tree) -> Iterator[_Log]:
 
 
 def _open(tree: Tree, path: str, location: Path, outside: str | None, config: TableConfig) -> _Log | None:
-    sheet = sheets.load(location, config.encoding, config.sheet)
+    """The table in one file: of its sheets, rows that may be the heading and columns, those that name most files."""
     wanted = {fold(config.file_column)} if config.file_column else FILE_WORDS
-    columns = [n for n, header in enumerate(sheet.header) if fold(header) in wanted]
+    every = sheets.load(location, config.encoding)
+    if config.sheet is not None and config.sheet not in [sheet.name for sheet in every]:
+        hint = f"sheets are {', '.join(sheet.name for sheet in every)}"
+        raise InputError(f"has no sheet {config.sheet!r}", where=str(location), hint=hint)
     apart = None
     if outside is not None:
         apart = Outside(outside, "log", hashlib.sha256(location.read_bytes()).hexdigest())
-    logs = [_Log(path, apart, sheet, column, config.columns, tree.files) for column in columns]
+    logs = [
+        _Log(path, apart, sheet.below(number) if number else sheet, column, config.columns, tree.files)
+        for sheet in every
+        if config.sheet in (None, sheet.name)
+        for number, header in sheet.headings()
+        for column, heading in enumerate(header)
+        if fold(heading) in wanted
+    ]
     return max(logs, key=lambda log: log.matched, default=None)
+
+
+def _check_columns(log: _Log) -> None:
+    """Raise ConfigError for a heading that is not there, and for a column that is none or is meant twice."""
+    for header, column in log.columns.items():
+        where = f"key ingest.tables.columns.{header!r}"
+        if header not in log.sheet.header:
+            hint = f"headings of {log.path} are {', '.join(filter(None, log.sheet.header))}"
+            raise ConfigError(f"{where}: there is no such heading", where="xqdata.toml", hint=hint)
+        close = difflib.get_close_matches(column, COLUMNS, n=1, cutoff=0.75)
+        if close and column not in COLUMNS:  # any other word is a key of extra
+            hint = f"did you mean {close[0]}?"
+            raise ConfigError(f"{where} is {column!r}, which is no column", where="xqdata.toml", hint=hint)
+    twice = [column for column, count in Counter(log.columns.values()).items() if count > 1]
+    if twice:
+        raise ConfigError(f"key ingest.tables.columns: two headings mean {twice[0]}", where="xqdata.toml")
 
 
 def _join(log: _Log, bad: list[BadRow]) -> dict[str, Fields]:
@@ -180,12 +218,16 @@ def _bad(log: _Log, item: str, message: str, *, nowhere: bool = False) -> BadRow
     return BadRow(log.path, item, message, outside=log.outside is not None, nowhere=nowhere)
 
 
+def _column(log: _Log, header: str) -> str | None:
+    return log.columns.get(header) or column_called(header)
+
+
 def _describe(log: _Log, row: Row, bad: list[BadRow]) -> Fields:
     fields: dict[str, object] = {}
     for position, (header, cell) in enumerate(zip(log.sheet.header, row.cells, strict=False)):
         if position == log.column or not header or not str(cell).strip():
             continue
-        column = log.columns.get(header) or column_called(header) or header
+        column = _column(log, header) or header
         try:
             if column in schema.IMAGES.names:
                 coerce(column, cell)
