@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import sys
-from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import click
+import pyarrow as pa
 import pyarrow.compute as pc
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
@@ -20,7 +20,7 @@ from xqdata import config, manifest
 from xqdata.cli import options as opt
 from xqdata.cli.crosstab import crosstab
 from xqdata.errors import InputError
-from xqdata.ingest import Account, Options, Result, ingest, resolve
+from xqdata.ingest import Account, Options, Result, Root, ingest, resolve
 from xqdata.ingest.summary import Summary, summarise
 from xqdata.taxonomy import Taxonomy
 
@@ -31,6 +31,7 @@ _EXAMPLES = 3
 @click.argument("raw", nargs=-1)
 @click.option("--reader", "readers", multiple=True, metavar="NAME", help="Use only this reader (may be repeated).")
 @opt.taxonomy_option
+@click.option("--forget", "forgotten", multiple=True, metavar="NAME", help="Drop the rows of this raw folder.")
 @click.option("--dry-run", is_flag=True, help="Read everything and show the outcome, but write nothing.")
 @click.option(
     "--strict", is_flag=True, help="Exit with code 3 if anything was rejected for another reason than ignored."
@@ -44,6 +45,7 @@ def command(
     raw: tuple[str, ...],
     readers: tuple[str, ...],
     taxonomy_path: Path | None,
+    forgotten: tuple[str, ...],
     dry_run: bool,
     strict: bool,
     workers: int | None,
@@ -61,13 +63,16 @@ def command(
       xqdata ingest raw/
       xqdata ingest siteA=/data/a/raw siteB=/data/b/raw --strict
       xqdata ingest raw/ --dry-run
+      xqdata ingest raw=/new/place/raw     the folder called raw was moved
+      xqdata ingest --forget old           the folder called old is no longer part of this project
     """
     project = opt.project()
     settings = config.load(project.folder)
     out, err = opt.consoles(quiet, as_json)
     before = manifest.provenance(project, "images") if manifest.exists(project, "images") else None
-    known = dict(before.roots) if before else {}
+    known = _known(dict(before.roots) if before else {}, forgotten)
     roots = resolve(raw or _again(known), known)
+    _warn(err, project.folder, known, roots)
     if before and not raw and taxonomy_path is None:
         taxonomy_path = _same_taxonomy(before.options)
     taxonomy = opt.chosen_taxonomy(taxonomy_path, settings)
@@ -75,7 +80,7 @@ def command(
         # On one terminal the bar and the lines must go through one console, or they tear each other.
         live = _Live(err if sys.stdout.isatty() and sys.stderr.isatty() else out, progress)
         file = str(taxonomy_path.resolve()) if taxonomy_path else None
-        chosen = Options(dry_run, workers, readers, file, live.announce, live.progress)
+        chosen = Options(dry_run, workers, readers, file, forgotten, live.announce, live.progress)
         result = ingest(project, roots, settings, taxonomy, chosen)
     summary = summarise(result, taxonomy)
     if as_json:
@@ -87,15 +92,38 @@ def command(
         ctx.exit(3)
 
 
+def _known(places: dict[str, str], forgotten: tuple[str, ...]) -> dict[str, str]:
+    """The raw folders that the tables hold, by name, without those to be forgotten."""
+    for name in forgotten:
+        if name not in places:
+            hint = f"raw folders are {', '.join(places) or 'none yet'}"
+            raise InputError("no raw folder of the tables is called so", where=name, hint=hint)
+    return {name: place for name, place in places.items() if name not in forgotten}
+
+
 def _again(known: dict[str, str]) -> list[str]:
     if not known:
         raise click.UsageError(
             "Missing argument 'RAW': name the folder that holds the scans, as in: xqdata ingest raw/"
         )
-    gone = [place for place in known.values() if not Path(place).is_dir()]
+    gone = [name for name, place in known.items() if not Path(place).is_dir()]
     if gone:
-        raise InputError("this raw folder is no longer there", where=gone[0], hint="name the folders to read")
+        hint = f"if it was moved: xqdata ingest {gone[0]}=NEW_PLACE; if it is to be left out: --forget {gone[0]}"
+        raise InputError(f"the raw folder {gone[0]} is no longer there", where=known[gone[0]], hint=hint)
     return [f"{name}={place}" for name, place in known.items()]
+
+
+def _warn(err: Console, folder: Path, known: dict[str, str], roots: Sequence[Root]) -> None:
+    """Say what a person may not have meant."""
+    told = [
+        f"{name} is no longer at {place}, its rows stay. If it is what you read now: xqdata ingest {name}=NEW_PLACE"
+        for name, place in known.items()
+        if name not in {root.name for root in roots} and not Path(place).is_dir()
+    ]
+    if any(folder.is_relative_to(root.location) for root in roots):
+        told.append("you are inside the raw folder: the tables go there too. Better work in a folder of your own")
+    for line in told:
+        err.print(Text.assemble(("warning: ", "yellow"), opt.shown(line)), soft_wrap=True)
 
 
 def _same_taxonomy(options: Mapping[str, Any]) -> Path | None:
@@ -127,15 +155,20 @@ class _Live:
     def announce(self, account: Account) -> None:
         """Say which readers were chosen and what they make of a few paths."""
         title = Text.assemble(opt.shown(account.root.name, "bold"), f": {account.found:,} files in ")
-        self.out.print(title.append_text(opt.shown(account.root.location)), soft_wrap=True)
+        self.say(title.append_text(opt.shown(account.root.location)), 0)
         for name, why in account.readers:
-            self.out.print(Text.assemble("  reader ", (name, "cyan"), ": ", opt.shown(why)), soft_wrap=True)
-        if not account.readers:
-            hint = "no reader knows this layout; scans are recorded without labels. Tell xqdata how: xqdata init"
-            self.out.print(Text("  " + hint, "yellow"), soft_wrap=True)
+            self.say(Text.assemble("reader ", (name, "cyan"), ": ", opt.shown(why)), 2)
+        if not account.readers and account.examples:
+            hint = "no reader knows this layout, so nothing says what the scans show. Tell xqdata how: xqdata init RAW"
+            self.say(Text(hint, "yellow"), 2)
         for path, fields in account.examples if account.readers else ():
+            self.say(opt.shown(path, "dim"), 2)
             told = ", ".join(f"{k} = {_value(v)}" for k, v in fields.items() if not _repeats(k, fields)) or "nothing"
-            self.out.print(Text.assemble("  ", opt.shown(path, "dim"), "\n    ", opt.shown(told)), soft_wrap=True)
+            self.say(opt.shown(told), 4)
+
+    def say(self, text: Text, indent: int) -> None:
+        """Print a line; on a terminal what does not fit goes on below, indented as its beginning."""
+        opt.say(self.out, text, indent)
 
     def progress(self, root: str, done: int, total: int) -> None:
         """Move the bar."""
@@ -157,11 +190,12 @@ def _report(out: Console, result: Result, summary: Summary, taxonomy: Taxonomy, 
     _unknowns(out, summary, taxonomy)
     for account in result.accounts:
         for note in account.notes:
-            out.print(Text.assemble("  note: ", opt.shown(note)), soft_wrap=True)
+            opt.say(out, Text.assemble("note: ", opt.shown(note)), 2)
     if dry_run:
         out.print("\nDry run: nothing was written.")
     elif result.changed:
-        out.print("\nWrote images, rejects, sources and detections in manifests/. Next: [bold]xqdata status[/bold]")
+        written = ", ".join(f"{name} ({result.tables[name].num_rows:,} rows)" for name in result.tables)
+        opt.say(out, Text.assemble("\nWrote ", written, " in manifests/. Next: ", ("xqdata status", "bold")), 0)
     else:
         out.print("\nNothing has changed: the tables in manifests/ stand as they were.")
 
@@ -174,42 +208,52 @@ def _counts(out: Console, summary: Summary) -> None:
     rows = [
         (summary.found, "files found"),
         (summary.recorded, "recorded" + (f", {summary.images:,} pages" if summary.images != summary.recorded else "")),
-        (rejected, "rejected"),
+        (rejected, "rejected: " + _first(summary.rejected, 99) if rejected else "rejected"),
         (summary.sources, "read for their metadata (sources)"),
         (summary.no_object, "scans whose object nothing names"),
-        (sum(summary.unknown_objects.values()), "namings of objects outside the taxonomy"),
+        (sum(summary.unknown_objects.values()), f"objects outside the taxonomy: {_first(summary.unknown_objects)}"),
         (summary.no_scan_type, "scans whose scan type nothing names"),
-        (sum(summary.unknown_scan_types.values()), "scans of a scan type outside the taxonomy"),
+        (sum(summary.unknown_scan_types.values()), f"scan types outside it: {_first(summary.unknown_scan_types)}"),
         (summary.missing, "rows of files that are gone (missing)"),
         (summary.unchanged, "files unchanged since the last run, not opened again"),
     ]
     always = 4
     for position, (count, what) in enumerate(rows):
         if count or position < always:
-            table.add_row(f"{count:,}", what)
+            table.add_row(f"{count:,}", opt.shown(what))
     out.print(table)
 
 
 def _rejects(out: Console, result: Result, summary: Summary) -> None:
     rejects = result.of_this_run("rejects", outside=True)
-    counts = Counter(summary.rejected) + Counter(summary.strays)
-    for reason, count in sorted(counts.items()):
-        out.print(Text.assemble("  ", (f"{reason} {count:,}", "bold" if reason != "ignored" else "dim")))
-        if reason == "ignored":
-            continue
-        for row in rejects.filter(pc.equal(rejects["reason"], reason)).slice(0, _EXAMPLES).to_pylist():
-            place = row["path"] + (f" ({row['item']})" if row["item"] else "")
-            out.print(Text.assemble("    ", opt.shown(place, "dim"), ": ", opt.shown(row["message"])), soft_wrap=True)
-        if count > _EXAMPLES:
-            out.print(f"    and {count - _EXAMPLES:,} more in manifests/rejects.parquet")
+    for title, counts in (("rejected files", summary.rejected), ("rows and pages left out", summary.strays)):
+        for reason, count in counts.items():
+            if reason != "ignored":
+                whole = pc.is_null(rejects["item"]) if counts is summary.rejected else pc.is_valid(rejects["item"])
+                rows = rejects.filter(pc.and_(whole, pc.equal(rejects["reason"], reason)))
+                opt.say(out, Text(f"{title}: {reason} {count:,}", "bold"), 2)
+                _reject_lines(out, rows)
+
+
+def _reject_lines(out: Console, rows: pa.Table) -> None:
+    for row in rows.slice(0, _EXAMPLES).to_pylist():
+        place = row["path"] + (f" ({row['item']})" if row["item"] else "")
+        opt.say(out, Text.assemble(opt.shown(place, "dim"), ": ", opt.shown(row["message"])), 4)
+    if rows.num_rows > _EXAMPLES:
+        opt.say(out, Text(f"and {rows.num_rows - _EXAMPLES:,} more in the table rejects"), 4)
+
+
+def _first(counts: Mapping[str, int], most: int = 4) -> str:
+    told = [f"{name} {count:,}" for name, count in list(counts.items())[:most]]
+    return ", ".join([*told, "…"] if len(counts) > most else told)
 
 
 def _unknowns(out: Console, summary: Summary, taxonomy: Taxonomy) -> None:
     for name, count in list(summary.unknown_objects.items()):
         near = taxonomy.nearest_object(name)
         if near:
-            guess = f"  {name!r} ({count:,} scans) is not in the taxonomy; did you mean {near}?"
-            out.print(opt.shown(guess, "yellow"), soft_wrap=True)
+            guess = f"{name!r} ({count:,}) is not in the taxonomy; did you mean {near}?"
+            opt.say(out, opt.shown(guess, "yellow"), 2)
 
 
 def _repeats(column: str, fields: dict[str, Any]) -> bool:

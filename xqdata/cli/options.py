@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 
 import click
 from rich.console import Console
+from rich.padding import Padding
 from rich.text import Text
 
 from xqdata import paths
@@ -55,6 +56,14 @@ def print_json(value: Any) -> None:
 def shown(text: object, style: str = "") -> Text:
     """Text from the data, safe to print: no markup in it is obeyed and it stays on one line."""
     return Text(one_line(str(text)), style=style)
+
+
+def say(out: Console, text: Text, indent: int) -> None:
+    """Print a line; on a terminal what does not fit goes on below with the same indent, in a pipe it stays one line."""
+    if out.is_terminal:
+        out.print(Padding(text, (0, 0, 0, indent)))
+    else:
+        out.print(Text(" " * indent).append_text(text), soft_wrap=True)
 
 
 def shown_path(path: str) -> str:

@@ -56,11 +56,12 @@ def command(taxonomy_path: Path | None, as_json: bool, quiet: bool) -> None:
         if line.damage:
             table.add_row(line.name, "", "", "", "", opt.shown(f"damaged: {line.damage}", "red"))
             continue
-        state = "stale: " + "; ".join(line.stale) if line.stale else "current"
+        state = opt.shown("stale", "yellow") if line.stale else opt.shown("current", "green")
         at = line.time[:16].replace("T", " ")
-        shown = opt.shown(state, "yellow" if line.stale else "green")
-        table.add_row(line.name, f"{line.rows:,}", line.digest[:12], line.command, at, shown)
+        table.add_row(line.name, f"{line.rows:,}", line.digest[:12] if line.rows else "-", line.command, at, state)
     out.print(table)
+    for reason in dict.fromkeys(reason for line in found for reason in line.stale):
+        opt.say(out, opt.shown(f"stale: {reason}", "yellow"), 2)
 
 
 def _changed(options: Mapping[str, Any], settings: Config, taxonomy_path: Path | None) -> list[str]:

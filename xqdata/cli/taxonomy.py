@@ -35,16 +35,17 @@ def command(taxonomy_path: Path | None, as_json: bool, quiet: bool) -> None:
         return
     table = Table(title=f"{len(taxonomy.objects)} objects", box=None, header_style="bold", title_justify="left")
     for heading in ("object", "material", "origin", "Korean", "also written"):
-        table.add_column(heading)
+        table.add_column(heading, overflow="fold", no_wrap=heading in ("object", "Korean"))
     for name, term in taxonomy.objects.items():
-        also = ", ".join(dict.fromkeys([term.english, *term.synonyms]))
+        also = ", ".join(filter(None, dict.fromkeys([term.english, *term.synonyms])))
         table.add_row(*map(opt.shown, (name, term.material, term.origin, term.korean, also)))
     out.print(table)
     out.print()
     table = Table(title=f"{len(taxonomy.scan_types)} scan types", box=None, header_style="bold", title_justify="left")
-    for heading in ("scan type", "container", "multiplicity", "clutter", "origin", "Korean"):
-        table.add_column(heading)
+    for heading in ("scan type", "container", "multiplicity", "clutter", "origin", "also written"):
+        table.add_column(heading, overflow="fold", no_wrap=heading == "scan type")
     for name, scan in taxonomy.scan_types.items():
         factors = [scan.container or "", scan.multiplicity or "", scan.clutter or ""]
-        table.add_row(*map(opt.shown, (name, *factors, scan.origin, scan.korean)))
+        also = ", ".join(filter(None, dict.fromkeys([scan.korean, scan.english, *scan.synonyms])))
+        table.add_row(*map(opt.shown, (name, *factors, scan.origin, also)))
     out.print(table)

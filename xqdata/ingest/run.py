@@ -40,7 +40,8 @@ Progress = Callable[[str, int, int], None]
 class Options:
     """How one ingest runs.
 
-    `taxonomy_file`: where the taxonomy was read from, for provenance. `announce` is called with the account of a raw
+    `taxonomy_file`: where the taxonomy was read from, for provenance. `forgotten`: raw folders whose rows are dropped.
+    `announce` is called with the account of a raw
     folder when its readers are chosen and before its files are opened; `progress` with (root, files done, files to do)
     while they are.
     """
@@ -49,6 +50,7 @@ class Options:
     workers: int | None = None
     readers: tuple[str, ...] = ()
     taxonomy_file: str | None = None
+    forgotten: tuple[str, ...] = ()
     announce: Announce = lambda account: None
     progress: Progress = lambda root, done, total: None
 
@@ -102,7 +104,7 @@ def ingest(
     """
     check_defaults(config.ingest.defaults)
     with nullcontext() if options.dry_run else manifest.lock(project.state, "ingest"):
-        before = _before(project)
+        before = _before(project, options.forgotten)
         places = [root.location for root in roots]
         parts = [
             _ingest_root(project, root, [p for p in places if p != root.location], config, taxonomy, options, before)
@@ -111,7 +113,8 @@ def ingest(
         result = Result(_together(before, parts, [root.name for root in roots]), [part.account for part in parts])
         if not options.dry_run:
             told = {**told_options(config, taxonomy), **options.told()}
-            result.changed = _write(project, result.tables, _origin(project, roots, told))
+            origin = _origin(project, roots, told, options.forgotten)
+            result.changed = _write(project, result.tables, origin)
         return result
 
 
@@ -157,13 +160,16 @@ def _outside(parts: Sequence[_Part]) -> pa.Table:
     return schema.from_rows("sources", [row for _, row in sorted(named.items())])
 
 
-def _origin(project: Project, roots: Sequence[Root], told: Mapping[str, Any]) -> Origin:
+def _origin(project: Project, roots: Sequence[Root], told: Mapping[str, Any], forgotten: Sequence[str]) -> Origin:
     """Options and place of each raw folder, those of other roots as the run that read them left them."""
     known = manifest.provenance(project, "images") if manifest.exists(project, "images") else None
     options = dict(known.options.get("roots", {})) if known else {}
     places = dict(known.roots) if known else {}
     options |= {root.name: told for root in roots}
     places |= {root.name: str(root.location) for root in roots}
+    for name in forgotten:
+        options.pop(name, None)
+        places.pop(name, None)
     return Origin("ingest", {"roots": options}, roots=places)
 
 
@@ -183,15 +189,14 @@ def _ingest_root(
     chosen = choose(tree, options.readers or config.ingest.readers)
     readings = [(reader.name, reader.read(tree)) for reader, _ in chosen]
     describer = Describer(readings, taxonomy, config.ingest.defaults)
+    roles = {path: role for _, reading in readings for path, role in reading.sources.items()}
     account = Account(
         root=root,
         readers=[(reader.name, why) for reader, why in chosen],
-        examples=_examples(describer, tree.pictures),
+        examples=_examples(describer, [path for path in tree.pictures if path not in roles]),
         found=len(listing.files) + len(listing.refused),
     )
     options.announce(account)
-
-    roles = {path: role for _, reading in readings for path, role in reading.sources.items()}
     measured, account.read = _measure(project, root, listing, roles, config, options)
     account.unchanged = len(listing.files) - account.read
     images = assemble.images(root.name, measured, describer)
@@ -205,12 +210,18 @@ def _ingest_root(
     images = merge.moves(before["images"], images, lost)
     account.missing = lost.num_rows
     account.notes = [note for _, reading in readings for note in reading.notes] + describer.notes()
+    account.notes += _lost_logs(before["sources"], root.name, files)
     return _Part(
         account,
         {"images": pa.concat_tables([images, lost]), "rejects": rejects, "sources": sources, "detections": detections},
         [outside for _, reading in readings for outside in reading.outside],
         [row for row in bad_rows if row.outside],
     )
+
+
+def _lost_logs(before: pa.Table, root: str, files: Sequence[str]) -> list[str]:
+    logs = before.filter(pc.and_(pc.equal(before["root"], root), pc.equal(before["role"], "log")))["path"].to_pylist()
+    return [f"{path}, which told of these scans before, is gone" for path in logs if path not in set(files)]
 
 
 def _examples(describer: Describer, paths: Sequence[str], count: int = 3) -> list[tuple[str, dict[str, Any]]]:
@@ -269,12 +280,18 @@ def _store(kept: Path, dry_run: bool) -> Iterator[Path]:
         yield kept
 
 
-def _before(project: Project) -> dict[str, pa.Table]:
-    """The tables as they stand. They need not come from one run: a new run is what mends that."""
-    return {
+def _before(project: Project, forgotten: Sequence[str]) -> dict[str, pa.Table]:
+    """The tables as they stand, without the rows of raw folders to be forgotten.
+
+    They need not come from one run: a new run is what mends that.
+    """
+    tables = {
         name: manifest.read(project, name, together=False) if manifest.exists(project, name) else schema.empty(name)
         for name in manifest.TOGETHER
     }
+    names = pa.array(forgotten, pa.string())
+    kept = {n: t.filter(pc.invert(pc.is_in(t["root"], names))) for n, t in tables.items() if "root" in t.column_names}
+    return {**tables, **kept}
 
 
 def _write(project: Project, tables: Mapping[str, pa.Table], origin: Origin) -> bool:
