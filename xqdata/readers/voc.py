@@ -62,7 +62,6 @@ def _read(collected: Annotations, path: str) -> None:
 def _picture(collected: Annotations, name: str, path: str) -> str:
     # Many programs write the name of the picture that was annotated first into all of its copies: a picture that bears
     # the annotation's own name is the one that is meant.
-    own = PurePosixPath(path).stem
-    if name and PurePosixPath(name.replace("\\", "/")).stem != own and collected.tree.files.find(own, path):
-        return collected.picture(own, path)
-    return collected.picture(name or own, path)
+    own, files = PurePosixPath(path).stem, collected.tree.files
+    same = PurePosixPath(name.replace("\\", "/")).stem == own and files.find(name, path)
+    return collected.picture(own if not same and files.find(own, path) else name or own, path)
