@@ -16,6 +16,8 @@ from xqdata.readers.dvxray import Dvxray
 
 GUN = {"label": "Gun", "ol_bb": [1, 2, 4, 6], "sd_bb": [5, 1, 15, 11]}
 
+THREE = "its box has 3 numbers, not left, top, right, bottom"
+
 
 def lay(folder, name="P0001", objects="None", views=("OL", "SD")):
     for shift, view in enumerate(views):
@@ -82,7 +84,7 @@ def test_a_missing_partner(raw, tree):
         (["Gun"], ("object 1", "string indices must be integers, not 'str'")),
         ([{"ol_bb": [1, 2, 4, 6]}], ("object 1", "label is missing")),
         ([{"label": None, "ol_bb": [1, 2, 4, 6]}], ("object 1", "it has no name")),
-        ([{"label": "Gun", "ol_bb": [1, 2, 4]}], ("object 1, OL", "its box has 3 numbers, not left, top, right, bottom")),
+        ([{"label": "Gun", "ol_bb": [1, 2, 4]}], ("object 1, OL", THREE)),
         ([{"label": "Gun", "sd_bb": [4, 2, 1, 6]}], ("object 1, SD", "its box is -3 x 4")),
         ([{"label": "Gun", "sd_bb": [4, 2, "x", 6]}], ("object 1, SD", "right is 'x'")),
         ({"Gun": 1}, ("the whole file", "objects is {'Gun': 1}, not a list")),
