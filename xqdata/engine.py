@@ -9,9 +9,13 @@ from __future__ import annotations
 import concurrent.futures
 import multiprocessing
 import os
-from collections.abc import Callable, Iterable, Iterator
+import signal
+import threading
+from collections.abc import Callable, Generator, Iterable, Iterator
 from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
 from itertools import islice
+from multiprocessing.connection import Connection
 from typing import TypeVar
 
 import cv2
@@ -31,11 +35,14 @@ def default_workers() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def map_shards(function: Callable[[S], R], shards: Iterable[S], *, workers: int | None = None) -> Iterator[tuple[S, R]]:
+def map_shards(
+    function: Callable[[S], R], shards: Iterable[S], *, workers: int | None = None
+) -> Generator[tuple[S, R], None, None]:
     """Yield (shard, function(shard)) as they finish, in any order.
 
     `workers`: worker processes; 1 runs in this process, None takes one for each processor. An exception of the
-    function is raised here and ends the work; a worker that dies raises XqdataError.
+    function is raised here and ends the work; a worker that dies raises XqdataError. Workers end with this process,
+    however it ends, and Ctrl-C is answered by this process alone.
     """
     count = default_workers() if workers is None else workers
     if count < 1:
@@ -43,20 +50,24 @@ def map_shards(function: Callable[[S], R], shards: Iterable[S], *, workers: int 
     return _serial(function, shards) if count == 1 else _processes(function, shards, count)
 
 
-def _serial(function: Callable[[S], R], shards: Iterable[S]) -> Iterator[tuple[S, R]]:
+def _serial(function: Callable[[S], R], shards: Iterable[S]) -> Generator[tuple[S, R], None, None]:
     for shard in shards:
         yield shard, function(shard)
 
 
-def _processes(function: Callable[[S], R], shards: Iterable[S], workers: int) -> Iterator[tuple[S, R]]:
+def _processes(function: Callable[[S], R], shards: Iterable[S], workers: int) -> Generator[tuple[S, R], None, None]:
     # A fresh interpreter instead of a fork: progress bars and Arrow keep threads, which a fork would tear.
     context = multiprocessing.get_context("spawn")
     waiting = iter(shards)
     # Each worker is one of `workers`: its own thread pools would only fight over the processors.
     with _environment(dict.fromkeys(_THREAD_VARIABLES, "1")):
-        pool = concurrent.futures.ProcessPoolExecutor(workers, mp_context=context, initializer=_alone)
+        lifeline, alive = context.Pipe(duplex=False)
+        pool = concurrent.futures.ProcessPoolExecutor(
+            workers, mp_context=context, initializer=_begin, initargs=(lifeline,)
+        )
         try:
-            running = {pool.submit(function, s): s for s in islice(waiting, workers * _AHEAD)}
+            with _interrupts_held():  # the first submit starts all workers
+                running = {pool.submit(function, s): s for s in islice(waiting, workers * _AHEAD)}
             while running:
                 done, _ = concurrent.futures.wait(running, return_when=concurrent.futures.FIRST_COMPLETED)
                 for future in done:
@@ -65,17 +76,53 @@ def _processes(function: Callable[[S], R], shards: Iterable[S], workers: int) ->
                     for following in islice(waiting, 1):
                         running[pool.submit(function, following)] = following
                     yield shard, result
+        except (KeyboardInterrupt, GeneratorExit):  # nobody waits for what is under way
+            alive.close()
+            raise
         except BrokenProcessPool as error:
             raise XqdataError(
                 "a worker process was killed (out of memory?)", hint="run again with fewer --workers"
             ) from error
         finally:
             pool.shutdown(wait=True, cancel_futures=True)
+            alive.close()
+            lifeline.close()
 
 
-def _alone() -> None:
-    """In a worker: OpenCV's threads, which no environment variable binds, would fight over the processors too."""
-    cv2.setNumThreads(1)
+def _begin(lifeline: Connection) -> None:
+    """In a worker, before its first shard."""
+    cv2.setNumThreads(1)  # OpenCV's threads, which no environment variable binds, would fight over the processors too
+    threading.Thread(target=_hang_on, args=(lifeline,), daemon=True).start()
+
+
+def _hang_on(lifeline: Connection) -> None:
+    """End at once when the parent closes its side of `lifeline`, as the kernel does when it is killed.
+
+    Without it, workers whose parent was killed would wait for their next shard for ever.
+    """
+    lifeline.poll(None)
+    os._exit(1)
+
+
+@contextmanager
+def _interrupts_held() -> Iterator[None]:
+    """Processes started meanwhile never get Ctrl-C, which a terminal sends to all of them and each would answer with a
+    traceback of its own. For this process it comes when they have been told what to do.
+    """
+    if threading.current_thread() is not threading.main_thread() or not hasattr(signal, "pthread_sigmask"):
+        yield
+        return
+    held: list[int] = []
+    # They inherit the mask. It does not hold the signal off this process, whose other threads may take it.
+    answer = signal.signal(signal.SIGINT, lambda number, _: held.append(number))
+    mask = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, mask)
+        signal.signal(signal.SIGINT, answer or signal.SIG_DFL)
+        for number in held[:1]:
+            signal.raise_signal(number)
 
 
 class _environment:

@@ -155,6 +155,12 @@ def reusable(measured: pa.Table, files: Iterable[Found], sources: Collection[str
     return measured.take(pa.array(keep, pa.int64()))
 
 
+def sweep(store: Path) -> None:
+    """Remove what a killed run was writing into `store`. Only the holder of the lock may."""
+    for path in store.glob("*.tmp"):
+        path.unlink(missing_ok=True)
+
+
 def compact(store: Path, measured: pa.Table) -> None:
     """Replace the files in `store` by one that holds `measured`, and remove what was measured by other rules."""
     old = [p for p in store.iterdir() if p.suffix in (".parquet", ".tmp")]

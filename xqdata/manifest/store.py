@@ -161,7 +161,8 @@ def write(project: Project, tables: Mapping[str, Data], origin: Origin) -> dict[
         with suppress(OSError):
             _remove_leftovers(project)
         raise TableError(
-            f"cannot be written ({error.strerror or error})",
+            # Arrow's own text would be a sentence around the same words.
+            f"cannot be written ({os.strerror(error.errno) if error.errno else error})",
             where=str(project.manifests),
             hint="nothing was lost: mend it (free some space?) and run the command again",
         ) from error
