@@ -7,6 +7,7 @@ none; boxes that a second run, another raw folder or a picture that went missing
 from __future__ import annotations
 
 import json
+import re
 import shutil
 from pathlib import Path
 
@@ -14,8 +15,11 @@ import pyarrow.compute as pc
 import pytest
 
 from assets.pictures import colour, encoded, save
-from xqdata import manifest
+from xqdata import config, manifest
 from xqdata.manifest import Project
+from xqdata.readers import READERS
+
+DOCS = Path(__file__).parents[2] / "docs/dialects"
 
 VOC = (
     "<annotation><filename>1.png</filename><object><name>bat</name><bndbox><xmin>1</xmin><ymin>2</ymin>"
@@ -234,3 +238,21 @@ def test_a_dry_run_counts_the_same(run, raw, project):
     wet = run(raw)
     for name in manifest.TOGETHER:
         assert dry.tables[name].equals(wet.tables[name])
+
+
+def test_each_dialect_has_its_page():
+    index = (DOCS / "index.md").read_text("utf-8")
+    rows = re.findall(r"^\| \[[^]]+\]\(([\w-]+\.md)\) \| `?(\w+)", index, flags=re.MULTILINE)
+    told = {reader for _, reader in rows} - {"none"}  # headerless files have no reader
+    assert told == {r.name for r in READERS} - {"tables", "patterns", "folders"}  # those stand under Ingest
+    assert {page for page, _ in rows} == {p.name for p in DOCS.glob("*.md")} - {"index.md"}
+    for page, _ in rows:
+        text = (DOCS / page).read_text("utf-8")
+        for heading in ("What becomes what", "What is rejected", "Limits"):
+            assert f"\n## {heading}\n" in text, page
+
+
+@pytest.mark.parametrize("page", ["index.md", "raw.md"])
+def test_config_on_the_pages_is_valid(page):
+    (example,) = re.findall(r"^```toml\n(.*?)^```$", (DOCS / page).read_text("utf-8"), flags=re.DOTALL | re.MULTILINE)
+    config.parse_toml(example, config.Config, where=page)

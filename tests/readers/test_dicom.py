@@ -118,7 +118,7 @@ def test_tags_fill_columns(rows):
 
 
 def test_the_current_in_milliampere_with_its_fraction(rows):
-    assert one(rows, XRayTubeCurrentInmA=0.45)["ma"] == 0.45
+    assert one(rows, XRayTubeCurrentInmA=0.45, XRayTubeCurrent="1")["ma"] == 0.45
 
 
 @pytest.mark.parametrize(
