@@ -213,10 +213,10 @@ def test_labels_in_their_folder_go_before_those_beside(raw, tree):
 
 def test_the_last_folder_called_images_is_exchanged(raw, tree):
     save(raw / "images/set/images/1.png")
-    for path in ("images/set/labels/1.txt", "labels/set/images/1.txt"):
+    for number, path in enumerate(("images/set/labels/1.txt", "labels/set/images/1.txt")):
         (raw / path).parent.mkdir(parents=True, exist_ok=True)
-        (raw / path).write_text(f"{len(path)} {BOX}")
-    assert labels(read(tree)) == {"images/set/images/1.png": ["23"]}
+        (raw / path).write_text(f"{number} {BOX}")
+    assert labels(read(tree)) == {"images/set/images/1.png": ["0"]}
 
 
 @pytest.mark.parametrize(
