@@ -1,4 +1,4 @@
-"""DICOM and DICOS, written by pydicom.
+"""Tags of DICOM and DICOS, in files written by pydicom.
 
 Wrong while green would be: a tag in the wrong column or unit; a study that ties a day's patients together as one scan;
 names of passengers in a table; one odd tag that costs the whole picture; frames that lose their tags.
