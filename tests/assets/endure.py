@@ -125,7 +125,7 @@ def child(order: dict[str, Any], progress: Progress, files: list[int]) -> None:
         os._exit(code if isinstance(code, int) else 70)
 
 
-def wait(pid: int, order: dict[str, Any], progress: Progress) -> tuple[int, int]:
+def wait(pid: int, order: dict[str, Any], progress: Progress, opened: Path) -> tuple[int, int]:
     """Wait for the child, or kill it when it is time; its exit status and its peak in kB."""
     after, step = order["kill_after"], order["kill_in"]
     due = None if after is None or step else time.monotonic() + after
@@ -135,6 +135,8 @@ def wait(pid: int, order: dict[str, Any], progress: Progress) -> tuple[int, int]
             return status, usage.ru_maxrss
         if step and progress.furthest >= STEPS.index(step):
             due, step = time.monotonic() + after, None
+        if order["kill_opened"] and opened.read_bytes().count(b"\n") >= order["kill_opened"]:
+            due = 0.0
         if due is not None and time.monotonic() >= due:
             os.killpg(pid, signal.SIGKILL)
             _, status, usage = os.wait4(pid, 0)
@@ -153,7 +155,7 @@ def obey(order: dict[str, Any]) -> dict[str, Any]:
         if not pid:
             child(order, progress, files)
         os.setpgid(pid, pid)
-        status, peak = wait(pid, order, progress)
+        status, peak = wait(pid, order, progress, places[2])
         seconds = time.monotonic() - start
         for file in files:
             os.close(file)

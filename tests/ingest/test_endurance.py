@@ -63,14 +63,18 @@ class Driver:
         *arguments: str,
         kill_after: float | None = None,
         kill_in: str | None = None,
+        kill_opened: int = 0,
         limit: int | None = None,
     ) -> dict[str, Any]:
-        """`kill_after`: seconds after the start, or after the step `kill_in` was reached. `limit`: no file larger."""
+        """`kill_after`: seconds after the start, or after the step `kill_in` was reached. `kill_opened`: as soon as so
+        many files of the raw folder were opened. `limit`: no file larger.
+        """
         line = ["ingest", str(scene.raw), "--workers", "1", *(arguments or ["--quiet"])]
         order = {"project": str(scene.project.folder), "raw": str(scene.raw), "arguments": line, "limit": limit}
+        kill = {"kill_after": kill_after, "kill_in": kill_in, "kill_opened": kill_opened}
         assert self.process.stdin is not None
         assert self.process.stdout is not None
-        self.process.stdin.write(json.dumps(order | {"kill_after": kill_after, "kill_in": kill_in}) + "\n")
+        self.process.stdin.write(json.dumps(order | kill) + "\n")
         self.process.stdin.flush()
         return json.loads(self.process.stdout.readline())
 
@@ -337,10 +341,7 @@ def test_workers_end_when_only_their_parent_is_killed(scene):
 def test_shards_finished_before_a_kill_are_not_read_again(driver, tmp_path):
     scene = make_scene(tmp_path, 400)
     paths = all_paths(scene)
-    calm = driver(scene)["reached"]
-    scene.forget()
-    half = (calm["compacting"] - calm["measuring"]) / 2
-    assert driver(scene, kill_in="measuring", kill_after=half)["code"] == -signal.SIGKILL
+    assert driver(scene, kill_opened=150)["code"] == -signal.SIGKILL
     assert manifest.standing(scene.project) == []
     finished = measured_paths(scene)
     assert 0 < len(finished) < len(paths)
