@@ -1,7 +1,7 @@
 """Pixels to perceptual hashes. ImageHash defines them and stays the reference: on 8-bit pictures the bits are equal.
 
 ImageHash turns a picture to 8-bit grey, which for a 16-bit scan clips nearly every value. Here deeper pictures are
-scaled from their own range (or a declared window) in floating point and never pass through 8 bits.
+scaled from their own range (or a declared window) and reduced in whole numbers of 16 bits and more, never through 8.
 
 Source: ImageHash 4.3 `phash` (hash_size 8 or 16, highfreq_factor 4) and `dhash` (hash_size 8).
 """
@@ -19,6 +19,7 @@ from xqdata import kernels
 
 Grey = NDArray[np.uint8] | NDArray[np.float32]
 _HIGHFREQ_FACTOR = 4
+_UNIT = 255 / 65535 * 2.0**-44  # of kernels.reduce_deep, in grey values
 
 
 @dataclass(frozen=True)
@@ -47,6 +48,8 @@ def hashes(grey: Grey) -> Hashes:
 def _phash(grey: Grey, size: int) -> bytes:
     side = size * _HIGHFREQ_FACTOR
     pixels = _resize(grey, side, side)
+    if pixels.dtype == np.int64:
+        pixels = pixels * _UNIT
     frequencies = scipy.fft.dct(scipy.fft.dct(pixels, axis=0), axis=1)[:size, :size]
     return np.packbits(frequencies > np.median(frequencies)).tobytes()
 
@@ -56,7 +59,10 @@ def _dhash(grey: Grey, size: int) -> bytes:
     return np.packbits(pixels[:, 1:] > pixels[:, :-1]).tobytes()
 
 
-def _resize(grey: Grey, width: int, height: int) -> Grey:
-    if grey.dtype == np.uint8 and kernels.AVAILABLE and max(grey.shape) <= kernels.MAX_SIDE:
+def _resize(grey: Grey, width: int, height: int) -> Grey | NDArray[np.int64]:
+    if grey.dtype != np.uint8:
+        # The 16 bits that the picture's range is told in are at least as fine as any scanner's.
+        return kernels.reduce_deep(np.rint(grey * np.float32(257)).astype(np.uint16), width, height)
+    if kernels.AVAILABLE and max(grey.shape) <= kernels.MAX_SIDE:
         return kernels.reduce(np.ascontiguousarray(grey), width, height)
     return np.asarray(Image.fromarray(grey).resize((width, height), Image.Resampling.LANCZOS))

@@ -76,10 +76,34 @@ def _tall_goes_down_first() -> bool:
     return np.array_equal(pillow, _reduce_across(_reduce_down(tall, 9), 2))
 
 
-def grey_of(red: NDArray[np.uint8], green: NDArray[np.uint8], blue: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """Pillow's grey of an RGB picture given as planes of one shape."""
-    out = np.empty(red.shape, np.uint8)
-    _grey(red, green, blue, out)
+def reduce_deep(values: NDArray[np.uint16], width: int, height: int) -> NDArray[np.int64]:
+    """The same reduction of 16-bit values without any rounding: (height, width) int64, in units of 2^-44.
+
+    Pillow reduces such pictures in floating point, whose last bits depend on the order of summing; whole numbers do
+    not. `values`: (rows, columns) uint16, C-contiguous, at most MAX_SIDE on a side.
+    """
+    rows, columns = values.shape
+    if not AVAILABLE:
+        return _dense(rows, height) @ (values.astype(np.int64) @ _dense(columns, width).T)
+    across = np.empty((rows, width), np.int64)
+    _across_deep(values, *_coefficients(columns, width), across)
+    out = np.zeros((height, width), np.int64)
+    _down_deep(across, *_coefficients(rows, height), out)
+    return out
+
+
+def _dense(size: int, target: int) -> NDArray[np.int64]:
+    first, count, weights = _coefficients(size, target)
+    dense = np.zeros((target, size), np.int64)
+    for row in range(target):
+        dense[row, first[row] : first[row] + count[row]] = weights[row, : count[row]]
+    return dense
+
+
+def grey_of(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Pillow's grey of an RGB or RGBA picture: (height, width, 3 or 4) to (height, width)."""
+    out = np.empty(pixels.shape[:2], np.uint8)
+    _grey(pixels, out)
     return out
 
 
@@ -159,12 +183,44 @@ def _down_loop(
             out[y, x] = 0 if value < 0 else (255 if value > 255 else value)
 
 
-def _grey_loop(
-    red: NDArray[np.uint8], green: NDArray[np.uint8], blue: NDArray[np.uint8], out: NDArray[np.uint8]
+def _across_deep_loop(
+    values: NDArray[np.uint16],
+    first: NDArray[np.int32],
+    count: NDArray[np.int32],
+    weights: NDArray[np.int32],
+    out: NDArray[np.int64],
 ) -> None:
-    for y in range(red.shape[0]):
-        for x in range(red.shape[1]):
-            total = np.int32(red[y, x]) * 19595 + np.int32(green[y, x]) * 38470 + np.int32(blue[y, x]) * 7471
+    for y in range(values.shape[0]):
+        row = values[y]
+        for x in range(first.shape[0]):
+            pixels = row[first[x] : first[x] + count[x]]
+            weight = weights[x, : count[x]]
+            total = np.int64(0)
+            for n in range(count[x]):
+                total += np.int64(pixels[n]) * np.int64(weight[n])
+            out[y, x] = total
+
+
+def _down_deep_loop(
+    rows: NDArray[np.int64],
+    first: NDArray[np.int32],
+    count: NDArray[np.int32],
+    weights: NDArray[np.int32],
+    out: NDArray[np.int64],
+) -> None:
+    for y in range(first.shape[0]):
+        for n in range(count[y]):
+            row = rows[first[y] + n]
+            weight = np.int64(weights[y, n])
+            for x in range(rows.shape[1]):
+                out[y, x] += row[x] * weight
+
+
+def _grey_loop(pixels: NDArray[np.uint8], out: NDArray[np.uint8]) -> None:
+    for y in range(pixels.shape[0]):
+        row = pixels[y]
+        for x in range(row.shape[0]):
+            total = np.int32(row[x, 0]) * 19595 + np.int32(row[x, 1]) * 38470 + np.int32(row[x, 2]) * 7471
             out[y, x] = np.uint8((total + 0x8000) >> 16)
 
 
@@ -179,4 +235,6 @@ def _compiled(function: Callable[..., None]) -> Callable[..., Any]:
 
 _across = _compiled(_across_loop)
 _down = _compiled(_down_loop)
+_across_deep = _compiled(_across_deep_loop)
+_down_deep = _compiled(_down_deep_loop)
 _grey = _compiled(_grey_loop)

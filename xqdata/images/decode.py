@@ -17,7 +17,6 @@ from dataclasses import dataclass, field
 from functools import cache
 from typing import Any
 
-import cv2
 import imagecodecs
 import numpy as np
 import tifffile
@@ -74,6 +73,7 @@ _DICOM_TAGS = (
     *("AcquisitionDateTime", "AcquisitionDate", "AcquisitionTime", "ContentDate", "ContentTime"),
     *("StudyDate", "StudyTime"),
 )
+_DICOS_CLASSES = "1.2.840.10008.5.1.4.1.1.501."
 _MAX_TAG = 1000
 _LATE_CHUNKS = 1 << 16
 # Pillow's mode: the axes behind height and width.
@@ -210,15 +210,20 @@ def deep_grey(pixels: Pixels, window: tuple[float, float] | None) -> NDArray[np.
     beyond is clipped); None takes the smallest and largest finite value. What is not a number becomes 0, and so does
     a picture of one value only.
     """
-    flat = luminance(pixels)
-    finite = np.isfinite(flat)
-    if not finite.any():
-        return np.zeros(flat.shape, np.float32)
-    low, high = window or (float(flat[finite].min()), float(flat[finite].max()))
+    if pixels.dtype == np.uint16 and pixels.ndim == 2:
+        flat: NDArray[Any] = pixels  # exact in float32, and by far the most common
+    else:
+        flat = luminance(pixels)
+        finite = np.isfinite(flat)
+        if not finite.any():
+            return np.zeros(flat.shape, np.float32)
+        flat = np.where(finite, flat, flat[finite].min())
+    low, high = window or (float(flat.min()), float(flat.max()))
     if high <= low:
         return np.zeros(flat.shape, np.float32)
-    scaled = (np.where(finite, flat, low) - low) * (255.0 / (high - low))
-    return np.clip(scaled, 0.0, 255.0).astype(np.float32)
+    scaled: NDArray[np.float32] = np.subtract(flat, low, dtype=np.float32 if flat.dtype == np.uint16 else np.float64)
+    scaled *= 255.0 / (high - low)
+    return np.clip(scaled, 0.0, 255.0, out=scaled).astype(np.float32, copy=False)
 
 
 def _is_bmp(head: bytes) -> bool:
@@ -328,8 +333,7 @@ def plain_grey(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
         return np.ascontiguousarray(pixels[..., 0])
     if not kernels.AVAILABLE:
         return np.asarray(Image.fromarray(pixels).convert("L"))
-    planes: list[NDArray[np.uint8]] = list(cv2.split(pixels)[:3])  # type: ignore[arg-type]
-    return kernels.grey_of(*planes)
+    return kernels.grey_of(pixels)
 
 
 @contextmanager
@@ -490,10 +494,12 @@ def _dicom(data: bytes, limits: Limits) -> Iterator[Page | tuple[int, BadImage]]
     except ImportError:
         raise BadImage("unsupported", "a DICOM file; run: pip install 'xqdata[dicom]'") from None
     try:
-        dataset = pydicom.dcmread(io.BytesIO(data))
-        _check_size(int(dataset.Columns), int(dataset.Rows), limits)
-        bits = int(dataset.BitsStored)
-        tags = _dicom_tags(dataset)
+        with warnings.catch_warnings():  # of odd values in tags; they are told where they fit no column
+            warnings.simplefilter("ignore")
+            dataset = pydicom.dcmread(io.BytesIO(data))
+            _check_size(int(dataset.Columns), int(dataset.Rows), limits)
+            bits = int(dataset.BitsStored)
+            tags = _dicom_tags(dataset)
         frames = iter_pixels(dataset)
     except Exception as error:
         raise _failed(error, "DICOM", data) from error
@@ -521,5 +527,6 @@ def _dicom_frames(
 
 
 def _dicom_tags(dataset: Any) -> dict[str, str]:
-    wanted = (*_DICOM_TAGS, *(("PatientID",) if "DICOSVersion" in dataset else ()))
+    dicos = "DICOSVersion" in dataset or str(dataset.get("SOPClassUID", "")).startswith(_DICOS_CLASSES)
+    wanted = (*_DICOM_TAGS, *(("PatientID",) if dicos else ()))
     return {k: str(dataset.get(k))[:_MAX_TAG] for k in wanted if dataset.get(k) not in (None, "")}

@@ -82,7 +82,8 @@ def _moments(page: Page) -> tuple[float, float]:
     """Mean and standard deviation of the grey values as a share of the dtype's range; of floats, as they are."""
     if page.grey.dtype == np.uint8:
         return _mean_and_std(page.grey, 255.0)
-    values = luminance(page.pixels)
+    plain = page.pixels.ndim == 2 and page.pixels.dtype == np.uint16
+    values: NDArray[Any] = page.pixels if plain else luminance(page.pixels)
     if page.pixels.dtype.kind in "ui":
         return _mean_and_std(values, float(np.iinfo(cast(Any, page.pixels.dtype)).max))
     finite = values[np.isfinite(values)]

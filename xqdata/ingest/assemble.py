@@ -92,7 +92,7 @@ def detections(
     """Rows of `detections` in pixels, and the boxes that do not lie in their picture. `boxes`: by path."""
     columns = [images[c].to_pylist() for c in ("path", "page", "image_id", "width", "height")]
     pictures = {path: rest for path, page, *rest in zip(*columns, strict=True) if page == 0}
-    rows: list[dict[str, object]] = []
+    rows: dict[tuple[object, ...], None] = {}  # several annotations may draw one box
     unfit: list[BadRow] = []
     for path, drawn in boxes:
         if path not in pictures:
@@ -106,8 +106,9 @@ def detections(
                 unfit.append(BadRow(box.source, box.item, told))
                 continue
             label = taxonomy.find_object(box.label) or box.label
-            rows.append({"image_id": image, "label": label, "x": x, "y": y, "width": w, "height": h})
-    return schema.from_rows("detections", rows), unfit
+            rows[image, label, x, y, w, h] = None
+    names = schema.DETECTIONS.names
+    return schema.from_rows("detections", [dict(zip(names, row, strict=True)) for row in rows]), unfit
 
 
 def check_accounts(found: int, images: pa.Table, rejects: pa.Table, sources: pa.Table) -> None:
