@@ -117,15 +117,16 @@ def test_ingest_without_a_folder_reads_the_known_ones_again(export: Path, tmp_pa
     [
         (("ingest", "nowhere"), "", "nowhere: there is no such folder"),
         (("ingest", "xqdata.toml"), "", "is a file, not a folder"),
-        (("ingest", "."), "[ingest]\nmax_pixel = 3", "unknown key ingest.max_pixel"),
-        (("ingest", ".", "--reader", "nobody"), "", "there is no reader 'nobody'"),
-        (("ingest", ".", "--taxonomy", "absent.toml"), "", "absent.toml: cannot be read"),
-        (("ingest", "."), '[[ingest.tables]]\npath = "absent.csv"', "absent.csv: cannot be read"),
-        (("init", "."), "", "is there already"),
+        (("ingest", "raw"), "[ingest]\nmax_pixel = 3", "unknown key ingest.max_pixel"),
+        (("ingest", "raw", "--reader", "nobody"), "", "there is no reader 'nobody'"),
+        (("ingest", "raw", "--taxonomy", "absent.toml"), "", "absent.toml: cannot be read"),
+        (("ingest", "raw"), '[[ingest.tables]]\npath = "absent.csv"', "absent.csv: cannot be read"),
+        (("init", "raw"), "", "is there already"),
         (("status",), "nonsense", "is not valid TOML"),
     ],
 )
 def test_a_mistake_gets_one_line(tmp_path: Path, arguments: tuple[str, ...], config: str, told: str) -> None:
+    (tmp_path / "raw").mkdir()
     (tmp_path / "xqdata.toml").write_text(config)
     done = run(tmp_path, *arguments, code=1)
     assert done.stderr.startswith("error: ")
@@ -159,3 +160,32 @@ def test_taxonomy_lists_the_reference(tmp_path: Path) -> None:
     shown = run(tmp_path, "taxonomy").stdout
     assert "tree_ear_mushroom" in shown
     assert "목이버섯" in shown
+
+
+def test_a_folder_that_moved_is_told_with_its_remedy(export: Path, tmp_path: Path) -> None:
+    (tmp_path / "lab").mkdir()
+    Image.new("L", (8, 8)).save(tmp_path / "lab" / "a.png")
+    run(tmp_path, "ingest", "lab")
+    (tmp_path / "lab").rename(tmp_path / "moved")
+    assert "xqdata ingest lab=NEW_PLACE" in run(tmp_path, "ingest", code=1).stderr
+    assert "lab is no longer at" in run(tmp_path, "ingest", str(export / "raw")).stderr
+    run(tmp_path, "ingest", "lab=moved")
+    run(tmp_path, "ingest", "--forget", "raw")
+    rows = manifest.read(Project(tmp_path), "images", ["root", "missing"]).to_pylist()
+    assert rows == [{"root": "lab", "missing": False}]
+
+
+def test_working_inside_the_raw_folder_is_warned_of(tmp_path: Path) -> None:
+    Image.new("L", (8, 8)).save(tmp_path / "a.png")
+    assert "you are inside the raw folder" in run(tmp_path, "ingest", ".").stderr
+    assert json.loads(run(tmp_path, "ingest", "--json").stdout)["found"] == 1
+
+
+def test_a_taxonomy_once_chosen_stays_chosen(tmp_path: Path) -> None:
+    (tmp_path / "raw" / "wug").mkdir(parents=True)
+    Image.new("L", (8, 8)).save(tmp_path / "raw" / "wug" / "a.png")
+    (tmp_path / "mine.toml").write_text('[objects.wug]\nenglish = "Wug"\n')
+    run(tmp_path, "ingest", "raw", "--taxonomy", "mine.toml")
+    run(tmp_path, "ingest")
+    assert manifest.read(Project(tmp_path), "images", ["object"]).to_pylist() == [{"object": "wug"}]
+    assert json.loads(run(tmp_path, "status", "--json").stdout)["tables"][1]["stale"] == []

@@ -213,7 +213,6 @@ def test_a_picture_that_is_damaged_now_has_no_boxes(run, raw, project):
     assert "coco/1.png" not in {box[1] for box in drawn(project)}
 
 
-
 def test_a_box_that_two_files_draw_is_one_row(run, raw, project):
     save(raw / "1.png")
     (raw / "train.json").write_text(json.dumps(COCO))

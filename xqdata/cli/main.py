@@ -4,13 +4,20 @@ from __future__ import annotations
 
 import errno
 import importlib
+import os
 import platform
+from pathlib import Path
 from typing import Any
 
 import click
 
 import xqdata
 from xqdata.errors import XqdataError, one_line
+
+# A disk, quota or file size limit that is full, or a disk that cannot be written.
+_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS)
+# 128 + SIGINT, as shells count it: 1 would say that the input is at fault.
+_INTERRUPTED = 130
 
 # Command: (module that holds it as `command`, the line that `xqdata --help` shows). In the order of the work.
 COMMANDS = {
@@ -56,10 +63,14 @@ class _Group(click.Group):
         except XqdataError as error:
             raise _OneLine(str(error)) from error
         except OSError as error:
-            if error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EROFS):
+            if error.errno not in _FULL:
                 raise
             hint = "nothing was lost: free some space (or choose another folder) and run the command again"
-            raise _OneLine(f"{error.filename or 'this folder'}: {error.strerror}; {hint}") from error
+            raise _OneLine(f"{error.filename or Path.cwd()}: {os.strerror(error.errno)}; {hint}") from error
+        except KeyboardInterrupt:
+            told = "interrupted: the tables are whole and finished work is kept; run the command again to go on"
+            click.echo(f"\n{told}", err=True)
+            raise click.exceptions.Exit(_INTERRUPTED) from None
 
 
 def _show_versions(ctx: click.Context, _: click.Parameter, wanted: bool) -> None:

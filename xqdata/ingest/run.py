@@ -6,7 +6,7 @@ import json
 import tempfile
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, nullcontext
+from contextlib import closing, contextmanager, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -21,7 +21,7 @@ from xqdata.engine import default_workers, map_shards
 from xqdata.images import Limits, RawLayout
 from xqdata.ingest import assemble, merge
 from xqdata.ingest.describe import Describer, check_defaults
-from xqdata.ingest.measure import Rules, Shard, compact, load, measure_shard, reusable
+from xqdata.ingest.measure import Rules, Shard, compact, load, measure_shard, reusable, sweep
 from xqdata.ingest.roots import Root
 from xqdata.ingest.walk import Listing, walk
 from xqdata.manifest import Origin, Project
@@ -237,7 +237,10 @@ def _measure(
     """Measurements of every listed file, sorted by path and page, and how many files were read for them."""
     rules = _rules(config)
     kept = project.state / "measured" / root.name / rules.fingerprint()
-    known = reusable(load(kept.glob("*.parquet")), listing.files, roles)
+    if not options.dry_run:
+        sweep(kept)
+    stored = list(kept.glob("*.parquet"))
+    known = reusable(load(stored), listing.files, roles)
     done = set(known["path"].to_pylist())
     waiting = [f for f in listing.files if f.path not in done]
     workers = 1 if len(waiting) < _FEW else options.workers or default_workers()
@@ -249,14 +252,15 @@ def _measure(
         written = []
         count = 0
         options.progress(root.name, count, len(waiting))
-        for shard, path in map_shards(measure_shard, shards, workers=workers):
-            written.append(path)
-            count += len(shard.files)
-            options.progress(root.name, count, len(waiting))
+        with closing(map_shards(measure_shard, shards, workers=workers)) as finished:
+            for shard, path in finished:
+                written.append(path)
+                count += len(shard.files)
+                options.progress(root.name, count, len(waiting))
         fresh = load(written)
         order = [("path", "ascending"), ("page", "ascending"), ("item", "ascending")]
         measured = pa.concat_tables([known, fresh]).sort_by(order)
-        if written and not options.dry_run:
+        if (written or len(stored) > 1) and not options.dry_run:
             compact(store, measured)
     return measured, len(waiting)
 
