@@ -26,7 +26,6 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         export = [sys.executable, str(HERE.parent / "tests" / "assets" / "export.py"), f"{folder}/raw"]
         subprocess.run(export, check=True, capture_output=True)
-        # A home of its own keeps the path in the picture short and the same on every machine.
         for name, command in PICTURES.items():
             shown = run(command, Path(folder)).replace(folder, "/data")
             (HERE / "images").mkdir(exist_ok=True)
