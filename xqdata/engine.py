@@ -18,8 +18,6 @@ from itertools import islice
 from multiprocessing.connection import Connection
 from typing import TypeVar
 
-import cv2
-
 from xqdata.errors import XqdataError
 
 S = TypeVar("S")
@@ -94,6 +92,8 @@ def _processes(function: Callable[[S], R], shards: Iterable[S], workers: int) ->
 
 def _begin(lifeline: Connection) -> None:
     """In a worker, before its first shard."""
+    import cv2  # late: a run in this process that decodes nothing starts without it
+
     cv2.setNumThreads(1)  # OpenCV's threads, which no environment variable binds, would fight over the processors too
     threading.Thread(target=_hang_on, args=(lifeline,), daemon=True).start()
 

@@ -115,8 +115,10 @@ def decoders(name: str) -> tuple[str, ...]:
 
 def ours() -> Job:
     """The whole record, as `xqdata ingest` measures it in its workers."""
-    from xqdata.ingest.measure import Rules, Shard, measure_file
+    from xqdata.ingest.measure import measure_file
+    from xqdata.ingest.shard import Shard
     from xqdata.ingest.walk import Found
+    from xqdata.scans import Rules
 
     def job(file: str) -> str | None:
         path = Path(file)
@@ -262,16 +264,16 @@ class _Stages:
         """Put a stopwatch round the functions of xqdata that stages are named after."""
         import imagecodecs
 
-        from xqdata.images import decode
+        from xqdata.images import plain
         from xqdata.ingest import measure
 
         for module, name, stage in (
             (measure, "hashes", "hashes"),
             (measure, "measure", "quality"),
             (measure, "pixel_hash", "pixel hash"),
-            (decode, "plain_grey", "grey"),
+            (plain, "plain_grey", "grey"),
             (imagecodecs, "jpeg8_decode", "decode"),
-            (imagecodecs, "spng_decode", "decode"),
+            (plain, "png_pixels", "decode"),
         ):
             setattr(module, name, self.around(getattr(module, name), stage))
         measure.pages = self.around_each(measure.pages, "header, tags")  # type: ignore[assignment]

@@ -8,9 +8,12 @@ from __future__ import annotations
 
 import io
 
+import cv2
 import numpy as np
 import pytest
 import tifffile
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
 
 from assets.pictures import encoded
 from xqdata.images import Limits, Page, measure, pages
@@ -91,6 +94,36 @@ def test_a_dead_line_does_not_widen_the_box():
     pixels[:, 90] = 0
     pixels[50, 5] = 0
     assert measure(page(pixels)).content_box == [20, 15, 30, 10]
+
+
+def box_by_opening_everything(content: np.ndarray) -> list[int] | None:
+    """What lies in lines of which more than 1% is left when all that is thinner than 5 pixels is taken away."""
+    opened = cv2.morphologyEx(content.astype(np.uint8), cv2.MORPH_OPEN, np.ones((5, 5), np.uint8))
+    rows = np.flatnonzero(opened.sum(axis=1) > 0.01 * content.shape[1])
+    columns = np.flatnonzero(opened.sum(axis=0) > 0.01 * content.shape[0])
+    if not rows.size or not columns.size:
+        return None
+    return [int(columns[0]), int(rows[0]), int(np.ptp(columns)) + 1, int(np.ptp(rows)) + 1]
+
+
+@settings(max_examples=200)
+@given(
+    st.tuples(st.integers(1, 200), st.integers(1, 200)),
+    st.lists(st.tuples(*[st.floats(0, 1)] * 4), max_size=6),
+    st.floats(0, 0.3),
+    st.integers(0, 2**32),
+)
+@example((150, 150), [(0.5, 0.5, 0.2, 0.2)], 0.02, 0)
+@example((200, 200), [], 0.05, 0)
+def test_the_box_holds_what_is_not_thin(shape, things, specks, seed):
+    """Things of any size, and dust between them, which makes many lines look full before it is taken away."""
+    content = np.random.default_rng(seed).random(shape) < specks
+    for y, x, high, wide in things:
+        top, left = int(y * shape[0]), int(x * shape[1])
+        content[top : top + int(high * 40) + 1, left : left + int(wide * 40) + 1] = True
+    pixels = np.where(content, 100, 255).astype(np.uint8)
+    if content.any() and not content.all():
+        assert measure(page(pixels), "air_bright").content_box == box_by_opening_everything(content)
 
 
 @pytest.mark.parametrize("size", [(1, 1), (1, 9), (9, 1), (2, 2), (3, 200)])

@@ -14,7 +14,7 @@ from xqdata import config, manifest
 from xqdata.errors import ConfigError
 from xqdata.hashing import hashes
 from xqdata.images import BadImage, Limits, RawLayout, raw_page
-from xqdata.images.decode import deep_grey
+from xqdata.images.deep import deep_grey
 
 HEIGHT, WIDTH = 12, 16
 PIXELS = {8: grey(), 16: deep(), 32: deep().astype(np.uint32) * 40_000}

@@ -39,7 +39,7 @@ from assets import endure
 from assets.pictures import encoded, grey, save
 from xqdata import labels, manifest, schema
 from xqdata.cli import main
-from xqdata.ingest.measure import load
+from xqdata.ingest.measured import load
 from xqdata.manifest import Project
 
 COMMAND = Path(sys.executable).with_name("xqdata")

@@ -11,8 +11,10 @@ import numpy as np
 import xxhash
 from numpy.typing import NDArray
 
+from xqdata import kernels
 from xqdata.hashing import Grey
-from xqdata.images.decode import Page, luminance
+from xqdata.images.deep import luminance
+from xqdata.images.page import Page
 
 Mask = NDArray[np.uint8]  # 0 and 1
 
@@ -27,6 +29,7 @@ _OTHER_SHARE = 0.02
 # rows and columns with a smaller share of content than _SPECK.
 _LINE = np.ones((5, 5), np.uint8)
 _SPECK = 0.01
+_STRIP = 16  # rows that are opened at first
 
 
 @dataclass(frozen=True)
@@ -45,14 +48,15 @@ class Quality:
 def measure(page: Page, polarity: str | None = None) -> Quality:
     """The figures of `page`. `polarity` as declared, or None to measure it on the picture's border."""
     grey = page.grey
-    mean, std = _moments(page)
+    of_grey = _mean_and_std(grey) if grey.dtype == np.uint8 else None
+    mean, std = _moments(page) if of_grey is None else (_rounded(of_grey[0] / 255), _rounded(of_grey[1] / 255))
     low, high, _, _ = cv2.minMaxLoc(grey)
     if low == high:
         return Quality(mean, std, None, polarity, None, None, None)
     bright = _at_least(grey, high - _END * (high - low))
-    dark = 1 - _at_least(grey, low + _END * (high - low), strictly=True)
+    dark = _at_most(grey, low + _END * (high - low))
     polarity = polarity or _polarity(bright, dark)
-    sharpness = _sharpness(grey)
+    sharpness = _sharpness(grey, (of_grey or _mean_and_std(grey))[1])
     if polarity is None:
         return Quality(mean, std, sharpness, None, None, None, None)
     air, opaque = (bright, dark) if polarity == "air_bright" else (dark, bright)
@@ -79,36 +83,42 @@ def pixel_hash(page: Page) -> str:
 
 
 def _moments(page: Page) -> tuple[float, float]:
-    """Mean and standard deviation of the grey values as a share of the dtype's range; of floats, as they are."""
-    if page.grey.dtype == np.uint8:
-        return _mean_and_std(page.grey, 255.0)
+    """Mean and standard deviation of a deep page's values as a share of their dtype's range; of floats, as they are."""
     plain = page.pixels.ndim == 2 and page.pixels.dtype == np.uint16
     values: NDArray[Any] = page.pixels if plain else luminance(page.pixels)
+    top = 1.0
     if page.pixels.dtype.kind in "ui":
-        return _mean_and_std(values, float(np.iinfo(cast(Any, page.pixels.dtype)).max))
-    finite = values[np.isfinite(values)]
-    return _mean_and_std(finite, 1.0) if finite.size else (0.0, 0.0)
+        top = float(np.iinfo(cast(Any, page.pixels.dtype)).max)
+    else:
+        values = values[np.isfinite(values)]
+    mean, std = _mean_and_std(values) if values.size else (0.0, 0.0)
+    return _rounded(mean / top), _rounded(std / top)
 
 
-def _mean_and_std(values: NDArray[Any], top: float) -> tuple[float, float]:
+def _mean_and_std(values: NDArray[Any]) -> tuple[float, float]:
     mean, std = cv2.meanStdDev(values)
-    return _rounded(float(mean[0, 0]) / top), _rounded(float(std[0, 0]) / top)
+    return float(mean[0, 0]), float(std[0, 0])
 
 
-def _at_least(grey: Grey, bound: float, *, strictly: bool = False) -> Mask:
-    # cv2.threshold keeps what is greater than its bound, and takes whole numbers for 8-bit pictures.
-    if grey.dtype == np.uint8:
-        bound = math.floor(bound) if strictly else math.ceil(bound) - 1
-    elif not strictly:
-        bound = float(np.nextafter(np.float32(bound), np.float32(-np.inf)))
-    return cast(Mask, cv2.threshold(grey, bound, 1, cv2.THRESH_BINARY)[1].astype(np.uint8, copy=False))
+def _at_least(grey: Grey, bound: float) -> Mask:
+    # Whole numbers are compared with a whole number: otherwise NumPy would turn the picture to floats.
+    return (grey >= (math.ceil(bound) if grey.dtype == np.uint8 else bound)).view(np.uint8)
 
 
-def _sharpness(grey: Grey) -> float:
-    edges = cv2.Laplacian(grey, cv2.CV_16S if grey.dtype == np.uint8 else cv2.CV_32F)
-    _, of_edges = _mean_and_std(edges, 1.0)
-    _, of_grey = _mean_and_std(grey, 1.0)
-    return _rounded((of_edges / of_grey) ** 2)
+def _at_most(grey: Grey, bound: float) -> Mask:
+    return (grey <= (math.floor(bound) if grey.dtype == np.uint8 else bound)).view(np.uint8)
+
+
+def _sharpness(grey: Grey, std: float) -> float:
+    """The variance of the Laplacian as a share of the grey values' own, whose root is `std`."""
+    if grey.dtype == np.uint8 and kernels.AVAILABLE:
+        total, squares = kernels.laplacian_sums(cast("NDArray[np.uint8]", grey))
+        mean = total / grey.size
+        of_edges = math.sqrt(max(squares / grey.size - mean * mean, 0.0))
+    else:
+        edges = cv2.Laplacian(grey, cv2.CV_16S if grey.dtype == np.uint8 else cv2.CV_32F)
+        _, of_edges = _mean_and_std(edges)
+    return _rounded((_rounded(of_edges) / _rounded(std)) ** 2)
 
 
 def _rounded(value: float) -> float:
@@ -131,11 +141,33 @@ def _border_share(end: Mask) -> float:
 
 
 def _content_box(air: Mask) -> list[int] | None:
-    content = cv2.morphologyEx(1 - air, cv2.MORPH_OPEN, _LINE)
-    height, width = content.shape
-    columns = np.flatnonzero(cv2.reduce(content, 0, cv2.REDUCE_SUM, dtype=cv2.CV_32S) > _SPECK * height)
-    rows = np.flatnonzero(cv2.reduce(content, 1, cv2.REDUCE_SUM, dtype=cv2.CV_32S) > _SPECK * width)
-    if not rows.size or not columns.size:
+    height, width = air.shape
+    of_rows = width - cv2.reduce(air, 1, cv2.REDUCE_SUM, dtype=cv2.CV_32S).ravel()
+    of_columns = height - cv2.reduce(air, 0, cv2.REDUCE_SUM, dtype=cv2.CV_32S).ravel()
+    top, bottom = _first_row(air, of_rows), _first_row(air[::-1], of_rows[::-1])
+    left, right = _first_row(air.T, of_columns), _first_row(air.T[::-1], of_columns[::-1])
+    if top is None or bottom is None or left is None or right is None:
         return None
-    left, top = int(columns[0]), int(rows[0])
-    return [left, top, int(columns[-1]) - left + 1, int(rows[-1]) - top + 1]
+    return [left, top, width - right - left, height - bottom - top]
+
+
+def _first_row(air: Mask, counts: NDArray[np.integer]) -> int | None:
+    """The first row of `air` with content on more than _SPECK of it after opening by _LINE; None if there is none.
+
+    `counts`: how much content each row holds before. Opening only takes away, so rows of little content are passed
+    over, and hardly ever is more than the first strip behind them opened.
+    """
+    bound = _SPECK * air.shape[1]
+    reach, height = len(_LINE) - 1, _STRIP
+    rows = np.flatnonzero(counts > bound)
+    while rows.size:
+        start = int(rows[0])
+        above = min(reach, start)
+        content = np.subtract(1, air[start - above : start + height + reach], order="C")
+        opened = cv2.morphologyEx(content, cv2.MORPH_OPEN, _LINE)[above : above + height]
+        enough = np.flatnonzero(cv2.reduce(opened, 1, cv2.REDUCE_SUM, dtype=cv2.CV_32S) > bound)
+        if enough.size:
+            return start + int(enough[0])
+        rows = rows[np.searchsorted(rows, start + height) :]
+        height *= 2
+    return None

@@ -18,14 +18,15 @@ import xxhash
 from xqdata import manifest, schema
 from xqdata.config import FILE, Config
 from xqdata.engine import default_workers, map_shards
-from xqdata.images import Limits, RawLayout
 from xqdata.ingest import assemble, merge
 from xqdata.ingest.describe import Describer, check_defaults
-from xqdata.ingest.measure import Rules, Shard, compact, load, measure_shard, reusable, sweep
+from xqdata.ingest.measured import compact, fingerprint, load, reusable, sweep
 from xqdata.ingest.roots import Root
-from xqdata.ingest.walk import Listing, walk
+from xqdata.ingest.shard import Shard, measure_shard
+from xqdata.ingest.walk import Found, Listing, walk
 from xqdata.manifest import Origin, Project
 from xqdata.readers import BadRow, Outside, Tree, choose
+from xqdata.scans import Rules, rules
 from xqdata.taxonomy import Taxonomy
 
 SHARD_FILES = 32
@@ -235,44 +236,41 @@ def _measure(
     project: Project, root: Root, listing: Listing, roles: Mapping[str, str], config: Config, options: Options
 ) -> tuple[pa.Table, int]:
     """Measurements of every listed file, sorted by path and page, and how many files were read for them."""
-    rules = _rules(config)
-    kept = project.state / "measured" / root.name / rules.fingerprint()
+    decoding = rules(config.ingest)
+    kept = project.state / "measured" / root.name / fingerprint(decoding)
     if not options.dry_run:
         sweep(kept)
     stored = list(kept.glob("*.parquet"))
     known = reusable(load(stored), listing.files, roles)
     done = set(known["path"].to_pylist())
     waiting = [f for f in listing.files if f.path not in done]
-    workers = 1 if len(waiting) < _FEW else options.workers or default_workers()
+    options.progress(root.name, 0, len(waiting))
     with _store(kept, options.dry_run) as store:
-        shards = (
-            Shard(root.location, tuple(waiting[n : n + SHARD_FILES]), frozenset(roles), rules, store)
-            for n in range(0, len(waiting), SHARD_FILES)
-        )
-        written = []
-        count = 0
-        options.progress(root.name, count, len(waiting))
-        with closing(map_shards(measure_shard, shards, workers=workers)) as finished:
-            for shard, path in finished:
-                written.append(path)
-                count += len(shard.files)
-                options.progress(root.name, count, len(waiting))
-        fresh = load(written)
+        written = _measure_waiting(root, waiting, frozenset(roles), decoding, store, options) if waiting else []
         order = [("path", "ascending"), ("page", "ascending"), ("item", "ascending")]
-        measured = pa.concat_tables([known, fresh]).sort_by(order)
+        measured = pa.concat_tables([known, load(written)]).sort_by(order)
         if (written or len(stored) > 1) and not options.dry_run:
             compact(store, measured)
     return measured, len(waiting)
 
 
-def _rules(config: Config) -> Rules:
-    ingest = config.ingest
-    window = (ingest.window[0], ingest.window[1]) if ingest.window else None
-    raw = tuple(
-        (r.files, RawLayout(r.width, r.height, f"{'<' if r.byte_order == 'little' else '>'}u{r.bits // 8}", r.skip))
-        for r in ingest.raw
+def _measure_waiting(
+    root: Root, waiting: Sequence[Found], sources: frozenset[str], decoding: Rules, store: Path, options: Options
+) -> list[Path]:
+    """Measure files in shards; returns where the results are."""
+    shards = (
+        Shard(root.location, tuple(waiting[n : n + SHARD_FILES]), sources, decoding, store)
+        for n in range(0, len(waiting), SHARD_FILES)
     )
-    return Rules(Limits(ingest.max_pixels, ingest.max_bytes, window), ingest.polarity, raw)
+    workers = 1 if len(waiting) < _FEW else options.workers or default_workers()
+    written = []
+    count = 0
+    with closing(map_shards(measure_shard, shards, workers=workers)) as finished:
+        for shard, path in finished:
+            written.append(path)
+            count += len(shard.files)
+            options.progress(root.name, count, len(waiting))
+    return written
 
 
 @contextmanager

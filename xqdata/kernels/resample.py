@@ -1,33 +1,27 @@
-"""Compiled loops, bit for bit what Pillow computes: the Lanczos reduction and the grey conversion of 8-bit pictures.
+"""The Lanczos reduction, of 8-bit pictures bit for bit what Pillow computes.
 
 Pillow reduces in fixed point: coefficients of 22 bits, one axis after the other, each pass rounded to 8 bits. The same
-integers are computed here several times faster, in a form that the compiler turns into vector instructions. Where numba
-is not installed, `AVAILABLE` is false and callers use Pillow.
+integers are computed here several times faster, in a form that the compiler turns into vector instructions.
 
-Source: Pillow 13, src/libImaging/Resample.c (`precompute_coeffs`, `normalize_coeffs_8bpc`) and Convert.c (`L24`).
+Source: Pillow 13, src/libImaging/Resample.c (`precompute_coeffs`, `normalize_coeffs_8bpc`).
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 from functools import cache, lru_cache
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-try:
-    from numba import njit
+from xqdata.kernels import pairs
+from xqdata.kernels.compiled import AVAILABLE, compiled, compiled_in_any_order
+from xqdata.kernels.fixed import BITS, HALF, byte_of
 
-    AVAILABLE = True
-except ImportError:  # an exotic platform or a Python newer than numba: slower, with the same bits
-    AVAILABLE = False
-
-_BITS = 22  # Pillow's PRECISION_BITS for 8-bit channels: 32 - 8 - 2
-_HALF = 1 << (_BITS - 1)
 _LOBES = 3.0
+# Weights loaded once serve so many rows, and come in runs of so many, which fill whole registers.
+_ROWS, _RUN = pairs.ROWS, pairs.RUN
 # Beyond this width a row's sum could leave 32 bits, as it could in Pillow; callers then leave the work to Pillow.
 MAX_SIDE = 1 << 16
 
@@ -49,7 +43,13 @@ def _reduce_across(grey: NDArray[np.uint8], width: int) -> NDArray[np.uint8]:
     if width == grey.shape[1]:
         return grey
     out = np.empty((grey.shape[0], width), np.uint8)
-    _across(grey, *_coefficients(grey.shape[1], width), out)
+    even = _even_coefficients(grey.shape[1], width)
+    if even is None or grey.shape[0] < _ROWS:
+        _across(grey, *_coefficients(grey.shape[1], width), out)
+    elif pairs.usable():
+        pairs.across(grey, even[0], _split_coefficients(grey.shape[1], width), out)
+    else:
+        _across_by_rows(grey, *even, out)
     return out
 
 
@@ -86,7 +86,11 @@ def reduce_deep(values: NDArray[np.uint16], width: int, height: int) -> NDArray[
     if not AVAILABLE:
         return _dense(rows, height) @ (values.astype(np.int64) @ _dense(columns, width).T)
     across = np.empty((rows, width), np.int64)
-    _across_deep(values, *_coefficients(columns, width), across)
+    even = _even_coefficients(columns, width)
+    if even is None or rows < _ROWS:
+        _across_deep(values, *_coefficients(columns, width), across)
+    else:
+        _across_deep_by_rows(values, even[0], even[1].astype(np.float64), across)
     out = np.zeros((height, width), np.int64)
     _down_deep(across, *_coefficients(rows, height), out)
     return out
@@ -98,13 +102,6 @@ def _dense(size: int, target: int) -> NDArray[np.int64]:
     for row in range(target):
         dense[row, first[row] : first[row] + count[row]] = weights[row, : count[row]]
     return dense
-
-
-def grey_of(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """Pillow's grey of an RGB or RGBA picture: (height, width, 3 or 4) to (height, width)."""
-    out = np.empty(pixels.shape[:2], np.uint8)
-    _grey(pixels, out)
-    return out
 
 
 @lru_cache(maxsize=256)
@@ -126,8 +123,31 @@ def _coefficients(size: int, target: int) -> Coefficients:
             total += weight
         normal = [weight / total for weight in raw] if total else raw
         first[out], count[out] = low, many
-        weights[out, :many] = [int(w * (1 << _BITS) + (0.5 if w >= 0 else -0.5)) for w in normal]
+        weights[out, :many] = [int(w * (1 << BITS) + (0.5 if w >= 0 else -0.5)) for w in normal]
     return first, count, weights
+
+
+@lru_cache(maxsize=256)
+def _even_coefficients(size: int, target: int) -> tuple[NDArray[np.int32], NDArray[np.int32]] | None:
+    """For each of `target` outputs the first input pixel and its weights, as many for all; None in narrow pictures.
+
+    Weights of 0 fill up what is missing. At the right edge they come first, so that no pixel beyond it is weighed.
+    """
+    first, count, weights = _coefficients(size, target)
+    many = -(-int(count.max()) // _RUN) * _RUN
+    if many > size:
+        return None
+    start = np.minimum(first, size - many)
+    even = np.zeros((target, many), np.int32)
+    for out, (shift, known) in enumerate(zip(first - start, count, strict=True)):
+        even[out, shift : shift + known] = weights[out, :known]
+    return start, even
+
+
+@lru_cache(maxsize=256)
+def _split_coefficients(size: int, target: int) -> NDArray[np.int16]:
+    even = _even_coefficients(size, target)
+    return pairs.split(even[1] if even else np.zeros((0, 0), np.int32))
 
 
 def _lanczos(x: float) -> float:
@@ -141,7 +161,8 @@ def _sinc(x: float) -> float:
     return math.sin(x) / x
 
 
-def _across_loop(
+@compiled
+def _across(
     grey: NDArray[np.uint8],
     first: NDArray[np.int32],
     count: NDArray[np.int32],
@@ -155,14 +176,39 @@ def _across_loop(
             # the same sum with row[first[x] + n].
             pixels = row[first[x] : first[x] + count[x]]
             weight = weights[x, : count[x]]
-            total = np.int32(_HALF)
+            total = np.int32(HALF)
             for n in range(count[x]):
                 total += np.int32(pixels[n]) * weight[n]
-            value = total >> np.int32(_BITS)
-            out[y, x] = 0 if value < 0 else (255 if value > 255 else value)
+            out[y, x] = byte_of(total)
 
 
-def _down_loop(
+@compiled
+def _across_by_rows(
+    grey: NDArray[np.uint8], start: NDArray[np.int32], weights: NDArray[np.int32], out: NDArray[np.uint8]
+) -> None:
+    rows, many = grey.shape[0], weights.shape[1]
+    for group in range(-(-rows // _ROWS)):
+        y = min(_ROWS * group, rows - _ROWS)  # the last group may repeat rows of the one before
+        for x in range(start.shape[0]):
+            left = start[x]
+            row0, row1 = grey[y, left : left + many], grey[y + 1, left : left + many]
+            row2, row3 = grey[y + 2, left : left + many], grey[y + 3, left : left + many]
+            weight = weights[x]
+            total0 = total1 = total2 = total3 = np.int32(HALF)
+            for n in range(many):
+                # Without the outer np.int32 the sums would take 64 bits each, half as many to a register.
+                total0 = np.int32(total0 + np.int32(row0[n]) * weight[n])
+                total1 = np.int32(total1 + np.int32(row1[n]) * weight[n])
+                total2 = np.int32(total2 + np.int32(row2[n]) * weight[n])
+                total3 = np.int32(total3 + np.int32(row3[n]) * weight[n])
+            out[y, x] = byte_of(total0)
+            out[y + 1, x] = byte_of(total1)
+            out[y + 2, x] = byte_of(total2)
+            out[y + 3, x] = byte_of(total3)
+
+
+@compiled
+def _down(
     rows: NDArray[np.uint8],
     first: NDArray[np.int32],
     count: NDArray[np.int32],
@@ -172,18 +218,18 @@ def _down_loop(
     width = rows.shape[1]
     totals = np.empty(width, np.int32)
     for y in range(first.shape[0]):
-        totals[:] = _HALF
+        totals[:] = HALF
         for n in range(count[y]):
             row = rows[first[y] + n]
             weight = weights[y, n]
             for x in range(width):
                 totals[x] += np.int32(row[x]) * weight
         for x in range(width):
-            value = totals[x] >> np.int32(_BITS)
-            out[y, x] = 0 if value < 0 else (255 if value > 255 else value)
+            out[y, x] = byte_of(totals[x])
 
 
-def _across_deep_loop(
+@compiled
+def _across_deep(
     values: NDArray[np.uint16],
     first: NDArray[np.int32],
     count: NDArray[np.int32],
@@ -201,7 +247,36 @@ def _across_deep_loop(
             out[y, x] = total
 
 
-def _down_deep_loop(
+@compiled_in_any_order  # whole numbers below 2^53
+def _across_deep_by_rows(
+    values: NDArray[np.uint16], start: NDArray[np.int32], weights: NDArray[np.float64], out: NDArray[np.int64]
+) -> None:
+    rows, many = values.shape[0], weights.shape[1]
+    lines = np.empty((_ROWS, values.shape[1]))
+    for group in range(-(-rows // _ROWS)):
+        y = min(_ROWS * group, rows - _ROWS)
+        for row in range(_ROWS):
+            for n in range(values.shape[1]):
+                lines[row, n] = values[y + row, n]
+        for x in range(start.shape[0]):
+            left = start[x]
+            row0, row1 = lines[0, left : left + many], lines[1, left : left + many]
+            row2, row3 = lines[2, left : left + many], lines[3, left : left + many]
+            weight = weights[x]
+            total0 = total1 = total2 = total3 = 0.0
+            for n in range(many):
+                total0 += row0[n] * weight[n]
+                total1 += row1[n] * weight[n]
+                total2 += row2[n] * weight[n]
+                total3 += row3[n] * weight[n]
+            out[y, x] = total0
+            out[y + 1, x] = total1
+            out[y + 2, x] = total2
+            out[y + 3, x] = total3
+
+
+@compiled
+def _down_deep(
     rows: NDArray[np.int64],
     first: NDArray[np.int32],
     count: NDArray[np.int32],
@@ -214,27 +289,3 @@ def _down_deep_loop(
             weight = np.int64(weights[y, n])
             for x in range(rows.shape[1]):
                 out[y, x] += row[x] * weight
-
-
-def _grey_loop(pixels: NDArray[np.uint8], out: NDArray[np.uint8]) -> None:
-    for y in range(pixels.shape[0]):
-        row = pixels[y]
-        for x in range(row.shape[0]):
-            total = np.int32(row[x, 0]) * 19595 + np.int32(row[x, 1]) * 38470 + np.int32(row[x, 2]) * 7471
-            out[y, x] = np.uint8((total + 0x8000) >> 16)
-
-
-def _compiled(function: Callable[..., None]) -> Callable[..., Any]:
-    if not AVAILABLE:
-        return function
-    try:
-        return njit(nogil=True, cache=True)(function)
-    except RuntimeError:  # no folder can be written to keep the machine code: compile in every process
-        return njit(nogil=True)(function)
-
-
-_across = _compiled(_across_loop)
-_down = _compiled(_down_loop)
-_across_deep = _compiled(_across_deep_loop)
-_down_deep = _compiled(_down_deep_loop)
-_grey = _compiled(_grey_loop)

@@ -1,0 +1,36 @@
+"""One shard of files for one worker, and the table of measurements that it leaves.
+
+Whoever hands out shards needs no decoders, so they are loaded where the first file is measured.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import pyarrow as pa
+
+from xqdata.ingest.measured import MEASURED, write
+from xqdata.ingest.walk import Found
+from xqdata.scans import Rules
+
+
+@dataclass(frozen=True)
+class Shard:
+    """Files of one root for one worker. `sources`: those that are read only for their sha256. `store`: where the
+    result is written.
+    """
+
+    location: Path
+    files: tuple[Found, ...]
+    sources: frozenset[str]
+    rules: Rules
+    store: Path
+
+
+def measure_shard(shard: Shard) -> Path:
+    """Measure the files of `shard` and write the table; returns its path."""
+    from xqdata.ingest.measure import measure_file
+
+    rows = [row for found in shard.files for row in measure_file(shard, found)]
+    return write(pa.Table.from_pylist(rows, schema=MEASURED), shard.store)
