@@ -1,0 +1,150 @@
+"""The whole of dedup on a simulated export, on people's verdicts, and on pictures that say nothing."""
+
+import shutil
+from datetime import datetime
+
+import numpy as np
+import pyarrow.parquet as pq
+import pytest
+from PIL import Image
+
+from xqdata import labels, manifest
+from xqdata.config import Config
+from xqdata.dedup.run import Options, dedup
+from xqdata.ingest import ingest, resolve
+from xqdata.labels import Event
+from xqdata.manifest import Project
+from xqdata.report.dedup import text
+from xqdata.simulate import Rates, Settings, simulate
+from xqdata.simulate.settings import FAULTS
+from xqdata.taxonomy import load
+
+TAXONOMY = load(None)
+COPIES_ONLY = Options(ties=False, containers=False, workers=1)
+PLANTED = ("byte_copies", "pixel_copies", "reencoded", "resized", "trimmed", "turned", "mirrored", "crops")
+RATES = Rates(**dict.fromkeys(FAULTS, 0.0) | dict.fromkeys(PLANTED, 0.15))
+
+
+def read(folder):
+    project = Project(folder)
+    ingest(project, resolve([str(folder / "raw")], {}), Config(), TAXONOMY)
+    return project
+
+
+@pytest.fixture(scope="module")
+def simulated(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("dedup")
+    simulate(folder / "raw", Settings(scans=14, seed=31, rates=RATES), workers=1)
+    return read(folder)
+
+
+@pytest.fixture(scope="module")
+def result(simulated):
+    return dedup(simulated, TAXONOMY, COPIES_ONLY)
+
+
+def by_path(project, table):
+    paths = dict(zip(*(manifest.read(project, "images")[c].to_pylist() for c in ("image_id", "path")), strict=True))
+    return {frozenset((paths[r["image_a"]], paths[r["image_b"]])): r for r in table.to_pylist()}
+
+
+def linked(project):
+    table = dedup(project, TAXONOMY, COPIES_ONLY).tables["links"]
+    return {(row["image_a"], row["image_b"]): row for row in table.to_pylist()}
+
+
+def test_every_planted_copy_is_found_and_nothing_else(simulated, result):
+    found = by_path(simulated, result.tables["links"])
+    truth = pq.read_table(simulated.folder / "truth/pairs.parquet").to_pylist()
+    planted = {frozenset((p["path_a"], p["path_b"])): p["kind"] for p in truth}
+    assert set(found) <= set(planted)
+    for pair, row in found.items():
+        assert row["kind"] == planted[pair], pair
+    # Equal bytes and pixels are linked to the first of their like only: clusters must be whole.
+    clusters = {row["image_id"]: row["cluster"] for row in result.tables["duplicates"].to_pylist()}
+    ids = dict(zip(*(manifest.read(simulated, "images")[c].to_pylist() for c in ("path", "image_id")), strict=True))
+    for pair, kind in planted.items():
+        a, b = (ids[path] for path in pair)
+        if kind == "crop":
+            assert pair in found or any(clusters.get(i) for i in (a, b))
+        else:
+            assert clusters[a] == clusters[b], (pair, kind)
+
+
+def test_one_of_each_cluster_is_kept(result):
+    rows = result.tables["duplicates"].to_pylist()
+    for cluster in {row["cluster"] for row in rows}:
+        assert sum(row["kept"] for row in rows if row["cluster"] == cluster) == 1
+    assert not result.chains and not result.skipped
+
+
+def test_running_again_changes_nothing(simulated, result):
+    again = dedup(simulated, TAXONOMY, COPIES_ONLY)
+    for name, table in result.tables.items():
+        assert again.tables[name].equals(table)
+
+
+def test_a_verdict_wins_over_the_machine(simulated, result):
+    link = next(r for r in result.tables["links"].to_pylist() if r["kind"] == "transformed")
+    pair = link["image_a"], link["image_b"]
+    plain = set(manifest.read(simulated, "images")["image_id"].to_pylist())
+    plain -= set(result.tables["duplicates"]["image_id"].to_pylist())
+    others = sorted(plain)[:2]
+    at = datetime(2026, 1, 1)
+    labels.append(simulated, [
+        Event(at, "eve", "dedup", "pair", pair[0], "different", other_image_id=pair[1]),
+        Event(at, "eve", "dedup", "pair", others[1], "same", other_image_id=others[0]),
+    ])  # fmt: skip
+    links = {
+        (r["image_a"], r["image_b"]): r for r in dedup(simulated, TAXONOMY, COPIES_ONLY).tables["links"].to_pylist()
+    }
+    assert pair not in links
+    assert links[tuple(others)]["proposed_by"] == ["person: eve"]
+    # She changes her mind: the latest counts.
+    labels.append(
+        simulated,
+        [Event(datetime(2026, 1, 2), "eve", "dedup", "pair", others[0], "different", other_image_id=others[1])],
+    )
+    links = {(r["image_a"], r["image_b"]) for r in dedup(simulated, TAXONOMY, COPIES_ONLY).tables["links"].to_pylist()}
+    assert tuple(others) not in links
+
+
+def test_blank_pictures_are_no_copies_and_gone_ones_are_told(tmp_path):
+    raw = tmp_path / "raw"
+    raw.mkdir()
+    for name in ("a", "b"):
+        Image.fromarray(np.full((90, 120), 250, np.uint8)).save(raw / f"blank-{name}.png")
+    noise = np.random.default_rng(0)
+    for name in ("x", "y", "z"):
+        small = Image.fromarray(noise.integers(0, 255, (9, 12), np.uint8)).resize((240, 180), Image.Resampling.BICUBIC)
+        Image.fromarray(np.clip(np.asarray(small) + noise.normal(0, 3, (180, 240)), 0, 255).astype(np.uint8)).save(
+            raw / f"{name}.png"
+        )
+    shutil.copy(raw / "x.png", raw / "x2.png")
+    project = read(tmp_path)
+    (raw / "z.png").unlink()
+    found = dedup(project, TAXONOMY, COPIES_ONLY)
+    assert set(by_path(project, found.tables["links"])) == {frozenset(("x.png", "x2.png"))}
+    assert [path for path, _ in found.skipped] == ["z.png"]
+
+
+def test_an_empty_project(tmp_path):
+    (tmp_path / "raw").mkdir()
+    Image.fromarray(np.random.default_rng(0).integers(0, 255, (60, 60), np.uint8)).save(tmp_path / "raw/one.png")
+    result = dedup(read(tmp_path), TAXONOMY, COPIES_ONLY)
+    assert {name: table.num_rows for name, table in result.tables.items()} == dict.fromkeys(
+        ("links", "undecided", "masks", "duplicates"), 0
+    )
+
+
+def test_the_page_shows_every_cluster_and_obeys_no_markup(tmp_path):
+    raw = tmp_path / "raw" / "<script>alert(1)</script>"
+    raw.mkdir(parents=True)
+    picture = np.random.default_rng(0).integers(0, 255, (60, 80, 3), np.uint8)
+    for name in ("a&b.png", '"><img src=x onerror=alert(2)>.png'):
+        Image.fromarray(picture).save(raw / name)
+    project = read(tmp_path)
+    dedup(project, TAXONOMY, COPIES_ONLY)
+    page = text(project)
+    assert "<script" not in page and "<img src=x" not in page
+    assert "a&amp;b.png" in page and page.count("data:image/jpeg;base64") == 2

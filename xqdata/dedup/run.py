@@ -1,0 +1,405 @@
+"""`xqdata dedup`: pairs are proposed, verified on pixels, and joined to clusters of copies."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+import cv2
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+
+from xqdata import containers, features, labels, manifest, scans, schema
+from xqdata.containers.rle import unrle
+from xqdata.dedup import cluster
+from xqdata.dedup.cluster import Chain, Policy
+from xqdata.dedup.compare import Outcome, Pair, compare
+from xqdata.dedup.propose import CHANNELS, Candidates, Gates, Pictures, propose
+from xqdata.features import SIDE, Sketches
+from xqdata.manifest import Origin, Project
+from xqdata.scans import Scan
+from xqdata.schema import COPY_KINDS, ORIENTATIONS
+from xqdata.taxonomy import Taxonomy
+
+# Below this standard deviation of grey values, as a share of their range, a picture shows next to nothing.
+_LEAST_CONTRAST = 0.004
+_BLUR = 0.8  # pixels of a thumbnail
+
+# Scans that agree in these were made one after another.
+_MACHINE = ("root", "scanner_serial", "scanner_model", "view", "channel")
+
+Progress = Callable[[str, int, int], None]
+Row = dict[str, Any]
+IdPair = tuple[str, str]
+
+
+@dataclass(frozen=True)
+class Options:
+    """How one dedup runs.
+
+    `containers`: whether the empty container is estimated and taken away first. `ties`: whether rescans, bags packed
+    anew and crops are looked for. `keep`: which member of a cluster is kept.
+    """
+
+    keep: Policy = "best"
+    ties: bool = True
+    containers: bool = True
+    gates: Gates = field(default_factory=Gates)
+    workers: int | None = None
+    progress: Progress = lambda step, done, total: None
+
+    def told(self) -> dict[str, Any]:
+        """What the result depends on, as provenance records it."""
+        return {"keep": self.keep, "ties": self.ties, "containers": self.containers, "radius": self.gates.radius,
+                "window": self.gates.window, "budget": self.gates.budget}  # fmt: skip
+
+
+@dataclass
+class Result:
+    """The tables that were written, and what a person wants to know of how they came about.
+
+    `images`: rows that were compared. `skipped`: (path, why) of images that could not be opened. `links`: by kind.
+    `candidates`: pairs proposed and passed by channel. `radius`: of the pHash that was complete. `seconds`: by step.
+    `conflicts`: clusters whose members' labels contradict each other, as (cluster, labels). `notes`: one line each.
+    """
+
+    tables: dict[str, pa.Table]
+    images: int
+    skipped: list[tuple[str, str]] = field(default_factory=list)
+    proposed: dict[str, int] = field(default_factory=dict)
+    passed: dict[str, int] = field(default_factory=dict)
+    compared: int = 0
+    radius: int = 0
+    chains: list[Chain] = field(default_factory=list)
+    conflicts: list[tuple[str, list[str]]] = field(default_factory=list)
+    seconds: dict[str, float] = field(default_factory=dict)
+    notes: list[str] = field(default_factory=list)
+    changed: bool = True
+
+    @property
+    def links(self) -> Counter[str]:
+        """Verified pairs by kind."""
+        return Counter(self.tables["links"]["kind"].to_pylist())
+
+
+def dedup(project: Project, taxonomy: Taxonomy, options: Options = Options()) -> Result:
+    """Find copies and ties among the project's images and write links, undecided, masks and duplicates.
+
+    Raises TableError where the table `images` does not stand.
+    """
+    with manifest.lock(project.state, "dedup"):
+        log = labels.log(project)
+        table = labels.effective(manifest.read(project, "images"), log, taxonomy)
+        known = _Known.of(project, table.filter(pc.invert(table["missing"])).sort_by("image_id"))
+        result = Result({}, len(known.rows))
+        exact = _exact(known)
+        speakers = _speakers(known)
+        with _timed(result, "sketching"):
+            sketches = _sketches(project, known, speakers, options, result)
+        with _timed(result, "taking containers away"):
+            masks = _masks(project, options)
+        with _timed(result, "proposing"):
+            candidates = _proposed(known, speakers, sketches, masks, options, result)
+        with _timed(result, "comparing"):
+            outcomes = _compared(known, candidates, options, result)
+        links, undecided = _judged(known, outcomes, exact, result)
+        _overruled(known, log, links, undecided)
+        with _timed(result, "clustering"):
+            clusters = _clusters(known, links, options, result)
+        result.tables = {
+            "links": schema.from_rows("links", [links[pair] for pair in sorted(links)]),
+            "undecided": schema.from_rows("undecided", [undecided[pair] for pair in sorted(undecided)]),
+            "masks": masks,
+            "duplicates": schema.from_rows("duplicates", clusters),
+        }
+        _write(project, result, options)
+        return result
+
+
+def _write(project: Project, result: Result, options: Options) -> None:
+    made_from = [name for name in ("images", "labels") if manifest.exists(project, name)]
+    inputs = {name: manifest.provenance(project, name).digest for name in made_from}
+    manifest.write(project, result.tables, Origin("dedup", options.told(), inputs))
+
+
+@contextmanager
+def _timed(result: Result, step: str) -> Iterator[None]:
+    start = time.perf_counter()
+    yield
+    result.seconds[step] = time.perf_counter() - start
+
+
+@dataclass(frozen=True)
+class _Known:
+    """The images that are compared: their rows by place, the place of each id, and where their pixels are."""
+
+    rows: list[Row]
+    place: dict[str, int]
+    scans: list[Scan]
+
+    @classmethod
+    def of(cls, project: Project, table: pa.Table) -> _Known:
+        # Nanoseconds do not fit Python's datetime.
+        plain = table.set_column(table.column_names.index("mtime"), "mtime", table["mtime"].cast(pa.int64()))
+        rows = plain.drop_columns(["extra"]).to_pylist()
+        return cls(rows, {row["image_id"]: i for i, row in enumerate(rows)}, scans.located(project, table))
+
+    def pair(self, a: int, b: int) -> IdPair:
+        """The ids of two places, the smaller first. Rows stand in the order of their ids."""
+        return self.rows[min(a, b)]["image_id"], self.rows[max(a, b)]["image_id"]
+
+
+def _informative(row: Row) -> bool:
+    return row["std"] is None or row["std"] >= _LEAST_CONTRAST
+
+
+def _exact(known: _Known) -> list[tuple[int, int, str]]:
+    """(place, place, kind) of images with equal bytes or equal pixels: each with the first of its like.
+
+    Pictures that show nothing are equal to each other without being copies.
+    """
+    pairs = []
+    first_bytes: dict[tuple[str, int], int] = {}
+    first_pixels: dict[str, int] = {}
+    for i, row in enumerate(known.rows):
+        if not _informative(row):
+            continue
+        one = first_bytes.setdefault((row["sha256"], row["page"]), i)
+        other = first_pixels.setdefault(row["pixel_hash"], i)
+        if one != i:
+            pairs.append((one, i, "bytes"))
+        elif other != i:
+            pairs.append((other, i, "pixels"))
+    return pairs
+
+
+def _speakers(known: _Known) -> list[int]:
+    """The first image of each set of equal pixels: what holds for it holds for the others."""
+    spoken: dict[str, int] = {}
+    for i, row in enumerate(known.rows):
+        spoken.setdefault(row["pixel_hash"], i)
+    return sorted(spoken.values())
+
+
+def _sketches(project: Project, known: _Known, speakers: Sequence[int], options: Options, result: Result) -> Sketches:
+    made = features.sketches(
+        project,
+        [known.scans[i] for i in speakers],
+        [known.rows[i]["pixel_hash"] for i in speakers],
+        workers=options.workers,
+        progress=lambda done, total: options.progress("sketching", done, total),
+    )
+    result.skipped = [(known.rows[speakers[i]]["path"], why) for i, why in sorted(made.unread.items())]
+    return made
+
+
+def _masks(project: Project, options: Options) -> pa.Table:
+    if not options.containers:
+        return schema.empty("masks")
+    return containers.masks(
+        project,
+        workers=options.workers,
+        progress=lambda done, total: options.progress("taking containers away", done, total),
+    )
+
+
+def _proposed(
+    known: _Known, speakers: Sequence[int], sketches: Sketches, masks: pa.Table, options: Options, result: Result
+) -> _Proposed:
+    lengths = dict(zip(masks["image_id"].to_pylist(), masks["rle"].to_pylist(), strict=True))
+    rle = {n: text for n, i in enumerate(speakers) if (text := lengths.get(known.rows[i]["image_id"])) is not None}
+    pictures = _pictures([known.rows[i] for i in speakers], sketches, rle)
+    found = propose(pictures, options.gates, workers=options.workers)
+    result.proposed, result.passed, result.radius = found.proposed, found.passed, found.radius
+    if found.radius < options.gates.radius:
+        told = f"pHash within {options.gates.radius} bits proposes more than {options.gates.budget:,} pairs"
+        result.notes.append(f"{told}: it is complete within {found.radius} bits only")
+    for crowd in found.crowds:
+        result.notes.append(f"{len(crowd):,} images share one hash: only the first of them was paired by it")
+    return _Proposed(found, {speakers[n]: text for n, text in rle.items()}, np.asarray(speakers))
+
+
+@dataclass(frozen=True)
+class _Proposed:
+    """Candidates, whose rows are places among the speakers; foregrounds by place among all."""
+
+    found: Candidates
+    masks: dict[int, str]
+    speakers: NDArray[np.int64]
+
+    def pairs(self, ties: bool) -> list[Pair]:
+        """The candidates as pairs of places among all images."""
+        found = self.found
+        uses = (found.for_copy, found.for_tie & ties, found.for_window)
+        columns = (self.speakers[found.a], self.speakers[found.b], found.orientation, *uses)
+        return [
+            Pair(a, b, ORIENTATIONS[turned], *use)
+            for a, b, turned, *use in zip(*(column.tolist() for column in columns), strict=True)
+            if any(use)
+        ]
+
+    def proposers(self) -> dict[tuple[int, int], list[str]]:
+        """The channels that proposed each pair of places."""
+        found = self.found
+        ends = zip(self.speakers[found.a].tolist(), self.speakers[found.b].tolist(), strict=True)
+        return {
+            pair: [name for bit, name in enumerate(CHANNELS) if channels >> bit & 1]
+            for pair, channels in zip(ends, found.channels.tolist(), strict=True)
+        }
+
+
+def _pictures(rows: Sequence[Row], sketches: Sketches, masks: Mapping[int, str]) -> Pictures:
+    """What is proposed from: the rows of the speakers, their sketches, and those sketches without the container."""
+    foreground_thumbs = np.zeros_like(sketches.thumbs)
+    foreground8 = np.zeros_like(sketches.phash8)
+    for n, text in masks.items():
+        shown = cv2.resize(unrle(text).astype(np.float32), (SIDE, SIDE), interpolation=cv2.INTER_AREA)
+        foreground_thumbs[n] = np.rint(sketches.thumbs[n] * shown)
+        foreground8[n] = features.orientations(foreground_thumbs[n])
+    unread = np.isin(np.arange(len(rows)), list(sketches.unread))
+    has_foreground = np.zeros(len(rows), bool)
+    has_foreground[[n for n in masks if foreground_thumbs[n].any()]] = True
+    return Pictures(
+        phash8=sketches.phash8,
+        content8=sketches.crop8,
+        foreground8=foreground8,
+        has_foreground=has_foreground,
+        phash256=np.frombuffer(b"".join(row["phash256"] for row in rows), np.uint64).reshape(-1, 4),
+        thumbs=_soft(sketches.thumbs),
+        foreground_thumbs=_soft(foreground_thumbs),
+        informative=np.array([_informative(row) for row in rows], bool) & ~unread,
+        machine=_numbered(
+            [(r["root"], r["scanner_serial"], r["scanner_model"], r["view"], r["channel"]) for r in rows]
+        ),
+        order=np.array([_moment(row) for row in rows]),
+        scan=_numbered([row["scan_id"] for row in rows]),
+        shingles=sketches.shingles,
+        starts=sketches.starts,
+    )
+
+
+def _soft(thumbs: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Blurred a little, so that small things that moved by a pixel of the thumbnail still correlate."""
+    return np.stack([cv2.GaussianBlur(t, (0, 0), _BLUR) for t in thumbs]) if len(thumbs) else thumbs
+
+
+def _numbered(values: Sequence[Any]) -> NDArray[np.int64]:
+    """Equal values have equal numbers; None is -1."""
+    numbers: dict[Any, int] = {}
+    return np.array([-1 if v is None else numbers.setdefault(v, len(numbers)) for v in values], np.int64)
+
+
+def _moment(row: Row) -> float:
+    """When a scan was made, in seconds; else its running number; NaN where neither is known."""
+    if row["acquired_at"] is not None:
+        return float(row["acquired_at"].timestamp())
+    return float("nan") if row["sequence"] is None else float(row["sequence"])
+
+
+def _compared(known: _Known, proposed: _Proposed, options: Options, result: Result) -> list[tuple[Outcome, list[str]]]:
+    pairs = proposed.pairs(options.ties)
+    result.compared = len(pairs)
+    proposers = proposed.proposers()
+    outcomes = compare(
+        known.scans,
+        pairs,
+        proposed.masks,
+        workers=options.workers,
+        progress=lambda done, total: options.progress("comparing", done, total),
+    )
+    with closing(outcomes):
+        return [(outcome, proposers[outcome.pair.a, outcome.pair.b]) for outcome in outcomes]
+
+
+def _judged(
+    known: _Known, outcomes: Iterable[tuple[Outcome, list[str]]], exact: Iterable[tuple[int, int, str]], result: Result
+) -> tuple[dict[IdPair, Row], dict[IdPair, Row]]:
+    """The rows of links and of undecided, by pair."""
+    links: dict[IdPair, Row] = {}
+    undecided: dict[IdPair, Row] = {}
+    for a, b, kind in exact:
+        pair = known.pair(a, b)
+        links[pair] = _link(known, pair, kind, [kind])
+    for outcome, proposers in outcomes:
+        pair = known.pair(outcome.pair.a, outcome.pair.b)
+        verdict = outcome.verdict
+        if verdict is None:
+            undecided[pair] = {"image_a": pair[0], "image_b": pair[1], "reason": outcome.failed}
+        elif verdict.kind is not None:
+            links[pair] = _link(known, pair, verdict.kind, proposers) | {
+                "orientation": verdict.orientation,
+                "ncc": verdict.ncc,
+                "worst_tile": verdict.worst_tile,
+                "overlap": verdict.overlap,
+                "inliers": verdict.inliers,
+            }
+        elif verdict.undecided:
+            undecided[pair] = {"image_a": pair[0], "image_b": pair[1], "reason": verdict.undecided}
+    result.skipped = sorted(dict.fromkeys(result.skipped))
+    return links, undecided
+
+
+def _link(known: _Known, pair: IdPair, kind: str, proposers: list[str]) -> Row:
+    a, b = (known.rows[known.place[name]] for name in pair)
+    return {
+        "image_a": pair[0],
+        "image_b": pair[1],
+        "kind": kind,
+        "phash_distance": (a["phash"] ^ b["phash"]).bit_count(),
+        "phash256_distance": (int.from_bytes(a["phash256"]) ^ int.from_bytes(b["phash256"])).bit_count(),
+        "proposed_by": proposers,
+    }
+
+
+def _overruled(known: _Known, log: pa.Table, links: dict[IdPair, Row], undecided: dict[IdPair, Row]) -> None:
+    """A person's word on a pair wins over the machine's; the latest counts."""
+    for event in log.sort_by("number").to_pylist():
+        if event["field"] != "pair":
+            continue
+        ends = (known.place.get(event["image_id"]), known.place.get(event["other_image_id"]))
+        if None in ends or ends[0] == ends[1]:
+            continue
+        pair = known.pair(*ends)  # type: ignore[arg-type]
+        undecided.pop(pair, None)
+        if json.loads(event["after"]) == "different":
+            links.pop(pair, None)
+        elif pair not in links or links[pair]["kind"] not in COPY_KINDS:
+            links[pair] = _link(known, pair, "transformed", [f"person: {event['by']}"])
+
+
+def _clusters(known: _Known, links: Mapping[IdPair, Row], options: Options, result: Result) -> list[Row]:
+    """The rows of duplicates; chains and conflicts go to the result."""
+    copies = {pair: _strength(row) for pair, row in links.items() if row["kind"] in COPY_KINDS}
+    rows: list[Row] = []
+    for members in cluster.components(list(copies)):
+        own = [known.rows[known.place[name]] for name in members]
+        rows += cluster.rows(own, options.keep)
+        if cluster.contradict(row["objects"] or () for row in own):
+            told = sorted({", ".join(row["objects"]) for row in own if row["objects"]})
+            result.conflicts.append((members[0], told))
+        if len(members) > 2:
+            inside = {pair: strength for pair, strength in copies.items() if pair[0] in set(members)}
+            found = cluster.chain(members, inside, lambda one, other: _alike(known, one, other))
+            result.chains += [found] if found else []
+    return sorted(rows, key=lambda row: str(row["image_id"]))
+
+
+def _strength(row: Row) -> float:
+    """How sure a link is: equal bytes or pixels and a person's word are beyond doubt."""
+    told = [row[name] for name in ("ncc", "worst_tile") if row.get(name) is not None]
+    return float(min(told, default=1.0))
+
+
+def _alike(known: _Known, one: str, other: str) -> bool:
+    a, b = known.place[one], known.place[other]
+    if known.rows[a]["pixel_hash"] == known.rows[b]["pixel_hash"]:
+        return True
+    (outcome,) = compare([known.scans[a], known.scans[b]], [Pair(0, 1, "", True, False)], {}, workers=1)
+    return outcome.verdict is None or outcome.verdict.kind is not None or bool(outcome.verdict.undecided)

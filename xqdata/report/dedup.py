@@ -1,0 +1,150 @@
+"""The page of `xqdata dedup --report`: every cluster as a strip of pictures with its evidence, conflicts first."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import xqdata
+from xqdata import manifest, scans
+from xqdata.dedup.cluster import contradict
+from xqdata.manifest import Project
+from xqdata.report import page
+from xqdata.schema import COPY_KINDS
+
+# So many of each sort are shown, so that the page stays below 10 MB.
+_CLUSTERS, _TIES, _UNDECIDED = 300, 100, 100
+_MEMBERS = 12
+
+Row = Mapping[str, Any]
+
+
+def write(project: Project, path: Path) -> None:
+    """Write the page. Raises TableError where dedup has not run."""
+    page.write(path, text(project))
+
+
+def text(project: Project) -> str:
+    """The page as HTML. Raises TableError where dedup has not run."""
+    told = manifest.provenance(project, "links")
+    shelf = _Shelf.of(project)
+    links = manifest.read(project, "links").to_pylist()
+    duplicates = manifest.read(project, "duplicates").to_pylist()
+    undecided = manifest.read(project, "undecided").to_pylist()
+    clusters = _clusters(duplicates, links)
+    conflicts = [c for c in clusters if contradict(shelf.rows[m["image_id"]]["objects"] or () for m in c.members)]
+    plain = [c for c in clusters if c not in conflicts]
+    room = max(0, _CLUSTERS - len(conflicts[:_CLUSTERS]))
+    ties = [link for link in links if link["kind"] not in COPY_KINDS]
+    superfluous = sum(not row["kept"] for row in duplicates)
+    return page.render(
+        "dedup.html",
+        project=project.folder.name,
+        version=xqdata.__version__,
+        time=told.time[:16].replace("T", " "),
+        facts=[
+            (f"{len(shelf.rows):,}", "images"),
+            (f"{len(clusters):,}", "clusters of copies"),
+            (f"{superfluous:,}", "superfluous copies"),
+            (f"{len(conflicts):,}", "clusters with contradicting labels"),
+            (f"{len(ties):,}", "ties"),
+            (f"{len(undecided):,}", "undecided pairs"),
+        ],
+        conflicts=[_strip(shelf, c, "bad") for c in conflicts[:_CLUSTERS]],
+        clusters=[_strip(shelf, c) for c in plain[:room]],
+        copies_total=len(clusters),
+        ties=[_pair(shelf, link, [link]) for link in ties[:_TIES]],
+        ties_total=len(ties),
+        undecided=[_pair(shelf, row, []) for row in undecided[:_UNDECIDED]],
+        undecided_total=len(undecided),
+    )
+
+
+@dataclass(frozen=True)
+class _Cluster:
+    members: list[Row]
+    links: list[Row]
+
+
+@dataclass(frozen=True)
+class _Shelf:
+    """The rows of images by id, and where their pixels are."""
+
+    rows: Mapping[str, Row]
+    scans: Mapping[str, scans.Scan]
+
+    @classmethod
+    def of(cls, project: Project) -> _Shelf:
+        shown = ("objects", "scan_type", "width", "height", "format", "bit_depth", "acquired_at")
+        table = manifest.read(project, "images", [*scans.COLUMNS, *shown])
+        found = scans.located(project, table)
+        rows = table.drop_columns(["mtime"]).to_pylist()
+        return cls({row["image_id"]: row for row in rows}, {scan.image_id: scan for scan in found})
+
+    def label(self, image: str) -> str:
+        return ", ".join(self.rows[image]["objects"] or ()) or "object unknown"
+
+    def figure(self, image: str, kept: bool = False, reason: str = "") -> dict[str, Any]:
+        row = self.rows[image]
+        made = f", {row['acquired_at']:%Y-%m-%d %H:%M}" if row["acquired_at"] else ""
+        depth = f", {row['bit_depth']} bits" if row["bit_depth"] > 8 else ""
+        return {
+            "picture": page.thumbnail(self.scans[image]),
+            "path": row["path"] + (f" (page {row['page']})" if row["page"] else ""),
+            "label": self.label(image),
+            "scan_type": row["scan_type"],
+            "facts": f"{row['width']} x {row['height']} {row['format']}{depth}{made}",
+            "kept": kept,
+            "reason": reason,
+        }
+
+
+def _clusters(duplicates: Iterable[Row], links: Iterable[Row]) -> list[_Cluster]:
+    found: dict[str, _Cluster] = {}
+    place: dict[str, str] = {}
+    for row in duplicates:
+        found.setdefault(row["cluster"], _Cluster([], [])).members.append(row)
+        place[row["image_id"]] = row["cluster"]
+    for link in links:
+        if link["kind"] in COPY_KINDS:
+            found[place[link["image_a"]]].links.append(link)
+    # The kept one first, then the rest.
+    for cluster in found.values():
+        cluster.members.sort(key=lambda row: (not row["kept"], row["image_id"]))
+    return list(found.values())
+
+
+def _strip(shelf: _Shelf, cluster: _Cluster, mood: str = "") -> dict[str, Any]:
+    shown = cluster.members[:_MEMBERS]
+    more = f", {len(shown)} of them shown" if len(shown) < len(cluster.members) else ""
+    labels = sorted({shelf.label(row["image_id"]) for row in cluster.members})
+    kinds = sorted({link["kind"] for link in cluster.links}, key=COPY_KINDS.index)
+    return {
+        "title": f"{len(cluster.members)} copies{more}",
+        "tags": [(kind, "accent") for kind in kinds] + [(label, mood or "soft") for label in labels],
+        "members": [shelf.figure(row["image_id"], row["kept"], row["reason"]) for row in shown],
+        "links": [_evidence(shelf, link) for link in cluster.links],
+    }
+
+
+def _pair(shelf: _Shelf, row: Row, links: Sequence[Row]) -> dict[str, Any]:
+    return {
+        "title": row["kind"] if links else row["reason"],
+        "tags": [],
+        "members": [shelf.figure(row[end]) for end in ("image_a", "image_b")],
+        "links": [_evidence(shelf, link) for link in links],
+    }
+
+
+def _evidence(shelf: _Shelf, link: Row) -> dict[str, str]:
+    names = [shelf.rows[link[end]]["path"].rsplit("/", 1)[-1] for end in ("image_a", "image_b")]
+    figures = {c: "" if link[c] is None else f"{link[c]:.3f}" for c in ("ncc", "worst_tile", "overlap")}
+    return figures | {
+        "pair": " – ".join(names),
+        "kind": link["kind"],
+        "orientation": link["orientation"] or "",
+        "inliers": "" if link["inliers"] is None else str(link["inliers"]),
+        "proposed_by": ", ".join(link["proposed_by"]),
+    }
