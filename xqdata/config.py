@@ -108,11 +108,20 @@ class IngestConfig(Model):
     max_bytes: int = _says("larger files become rejects, reason `too_large`", 4_000_000_000, ge=1)
 
 
+class SplitConfig(Model):
+    """What may not be separated, beyond specimens, scans, bags and verified links."""
+
+    together: list[Literal["session", "series", "container_id"]] = _says(
+        "further columns whose values lie in one part each, as `xqdata split --by` does for one split", []
+    )
+
+
 class Config(Model):
     """The whole of `xqdata.toml`."""
 
     name: str | None = _says("the project's name, for people")
     ingest: IngestConfig = _says("how raw folders are read, see below", IngestConfig())
+    split: SplitConfig = _says("what stays together in one part, see below", SplitConfig())
 
 
 def load(folder: Path) -> Config:

@@ -360,7 +360,7 @@ SPLITS = Table(
     (
         Column("image_id", STRING, "row of images", True),
         Column("part", STRING, "train, val, test or a fold's number; null where the image takes no part"),
-        Column("reason", STRING, "why the part is null"),
+        Column("reason", STRING, "why the part is null; or, of a copy, which image it follows: `copy of ID`"),
         Column("group", STRING, "the component that may not be torn: its smallest image_id"),
     ),
 )

@@ -1,0 +1,137 @@
+"""What a split is made of: the images with their effective labels, who follows whom, and what may not be separated."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import xxhash
+from numpy.typing import NDArray
+
+from xqdata import groups, labels, manifest, schema
+from xqdata.errors import InputError
+from xqdata.groups import Ties
+from xqdata.manifest import Project
+from xqdata.splits.loops import Flags, Ints
+from xqdata.splits.request import Request
+from xqdata.taxonomy import Taxonomy
+
+# Why a row takes no part, by its state.
+TAKES_PART, MISSING, REJECTED = 0, 1, 2
+REASONS = ("", "missing: the file is gone", "rejected in the label log")
+# What effective labels need, and what a report tells.
+_NEEDED = (
+    "image_id",
+    "path",
+    "sha256",
+    "moved_from",
+    "missing",
+    "object",
+    "objects",
+    "scan_type",
+    "container",
+    "multiplicity",
+    "clutter",
+    "specimens",
+    "label_source",
+)
+
+
+@dataclass(frozen=True)
+class Material:
+    """All rows of images by image_id, with effective labels.
+
+    `state`: of each row, TAKES_PART, MISSING or REJECTED. `kept`: the row that each row follows, itself
+    unless it is a copy. `component`: the first row of each row's component. `inputs`: digests of the tables read.
+    """
+
+    images: pa.Table
+    state: Ints
+    kept: Ints
+    component: Ints
+    ties: list[Ties]
+    inputs: dict[str, str]
+
+    @property
+    def takes_part(self) -> Flags:
+        """Rows that take part: neither missing nor rejected."""
+        return np.asarray(self.state == TAKES_PART)
+
+    @property
+    def counted(self) -> Ints:
+        """The rows that are given parts and balanced: those that take part and are no copies."""
+        return np.flatnonzero(self.takes_part & (self.kept == np.arange(len(self.kept))))
+
+    @property
+    def ids(self) -> list[str]:
+        """The image ids."""
+        found: list[str] = self.images["image_id"].to_pylist()
+        return found
+
+    def luck(self, rows: Ints, seed: int) -> NDArray[np.uint64]:
+        """A random number for each of `rows`, by the seed and the image's id: whatever the order of rows."""
+        ids = self.images["image_id"].take(pa.array(rows)).to_pylist()
+        return np.array([xxhash.xxh3_64_intdigest(i.encode(), seed=seed & (2**64 - 1)) for i in ids], np.uint64)
+
+
+def gather(project: Project, taxonomy: Taxonomy, request: Request) -> Material:
+    """Read what the split needs. Raises TableError as the readers do, and InputError if there is nothing to split."""
+    columns = list(dict.fromkeys([*_NEEDED, *request.columns]))
+    raw = manifest.read(project, "images", columns)
+    present = [name for name in ("images", "links", "duplicates", "labels") if manifest.exists(project, name)]
+    inputs = {name: manifest.provenance(project, name).digest for name in present}
+    judged = labels.effective(raw, labels.log(project), taxonomy)
+    rejected = raw.filter(pc.invert(pc.is_in(raw["image_id"], judged["image_id"].combine_chunks())))
+    images = pa.concat_tables([judged, rejected]).sort_by("image_id").combine_chunks()
+    state = _states(images, rejected)
+    duplicates = _table(project, "duplicates", ["image_id", "cluster", "kept"])
+    ties = all_ties(images, _table(project, "links", ["image_a", "image_b", "kind"]), request, state == TAKES_PART)
+    kept = _kept(images, duplicates, state)
+    # Copies go where the kept one goes, so whatever else they show goes there, too.
+    copies = groups.copy_ties(images, kept)
+    ties += [copies] if len(copies.image) else []
+    component = groups.components(images.num_rows, ties)
+    made = Material(images, state, kept, component, ties, inputs)
+    if not len(made.counted):
+        raise InputError("there is no image to split", where=str(project.manifests), hint="run: xqdata ingest RAW")
+    return made
+
+
+def _table(project: Project, name: str, columns: list[str]) -> pa.Table:
+    if manifest.exists(project, name):
+        return manifest.read(project, name, columns)
+    return schema.empty(name).select(columns)
+
+
+def _states(images: pa.Table, rejected: pa.Table) -> Ints:
+    state = np.full(images.num_rows, TAKES_PART)
+    out = pc.is_in(images["image_id"], rejected["image_id"].combine_chunks()).to_numpy()
+    state[out] = REJECTED
+    state[images["missing"].to_numpy()] = MISSING
+    return state
+
+
+def all_ties(images: pa.Table, links: pa.Table, request: Request, takes_part: Flags) -> list[Ties]:
+    """The ties of all columns that the request ties by, and of the links."""
+    ties = [groups.column_ties(images, name, takes_part) for name in request.identity]
+    return ties + (groups.link_ties(images, links) if request.links else [])
+
+
+def _kept(images: pa.Table, duplicates: pa.Table, state: Ints) -> Ints:
+    """The row that each row follows. Where the kept file is gone, the first copy that is left stands for it."""
+    follows = np.arange(images.num_rows)
+    place = pc.index_in(duplicates["image_id"], images["image_id"].combine_chunks())
+    known = duplicates.filter(pc.is_valid(place))
+    rows = place.filter(pc.is_valid(place)).to_numpy().astype(np.int64)
+    if not len(rows):
+        return follows
+    _, cluster = np.unique(known["cluster"].to_numpy(zero_copy_only=False), return_inverse=True)
+    first = known["kept"].to_numpy(zero_copy_only=False).astype(bool)
+    here = state[rows] != MISSING
+    order = np.lexsort((rows, ~first, ~here, cluster))
+    starts = np.flatnonzero(np.append(True, np.diff(cluster[order]) > 0))
+    leader = rows[order[starts]]
+    follows[rows[here]] = leader[cluster[here]]
+    return follows

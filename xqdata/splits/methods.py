@@ -1,0 +1,87 @@
+"""The paragraph on a split that a paper's methods section needs."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import xqdata
+from xqdata.splits.request import Request
+
+if TYPE_CHECKING:
+    from xqdata.splits.report import Report
+
+_WORDS = {
+    "specimens": "a specimen",
+    "scan_id": "a scan",
+    "bag": "a bag",
+    "session": "a session",
+    "series": "a series",
+    "container_id": "a container",
+}
+
+
+def methods(report: Report, request: Request) -> str:
+    """A few sentences: what was split, by what it was kept apart, how well it is balanced, what was left out."""
+    if report.leaky:
+        return (
+            f"The {report.images:,} images were divided at random into {_parts(report)} (xqdata {xqdata.__version__}, "
+            f"seed {report.seed}). Images of one specimen, one scan or one bag, and copies of one image, may lie in "
+            "different parts, so that figures measured on the test part are too good."
+        )
+    return " ".join(
+        filter(None, [_divided(report, request), _tied(report, request), _balanced(report, request), _left(report)])
+    )
+
+
+def _parts(report: Report) -> str:
+    told = [f"{part.name} ({part.images:,})" for part in report.parts]
+    return f"{', '.join(told[:-1])} and {told[-1]}"
+
+
+def _divided(report: Report, request: Request) -> str:
+    what = "folds" if request.folds and not report.fold else "parts"
+    return (
+        f"The {report.images:,} images were divided into the {what} {_parts(report)} with xqdata {xqdata.__version__} "
+        f"(seed {report.seed})."
+    )
+
+
+def _tied(report: Report, request: Request) -> str:
+    shared = [_WORDS[t.source] for t in report.tied if t.source in _WORDS and t.values]
+    linked = any(t.source not in _WORDS and t.values for t in report.tied)
+    named = shared + (["a verified duplicate or rescan"] if linked else [])
+    if not named:
+        return "No specimens, scans, bags or duplicates were known, so each image stood for itself."
+    text = (
+        f"Images that share {' or '.join(named)}, directly or through others, formed {len(report.sizes):,} components; "
+        "no component lies in two parts."
+    )
+    if report.levels and not report.fold:
+        columns = [axis for axis in report.levels if axis in request.axes]
+        text += f" Neither does any value of {' or '.join(columns)}." if columns else ""
+        text += "".join(f" Tested are images with {axis}." for axis in report.levels if axis not in columns)
+    if report.gave_up:
+        text += f" Shared {', '.join(report.gave_up)} were not kept apart."
+    return text
+
+
+def _balanced(report: Report, request: Request) -> str:
+    found = report.certificate
+    columns = " and ".join(name.replace("_", " ") for name in request.stratify)
+    text = f"Parts were balanced over {columns}: the counts of {found.rows:,} values"
+    text += f" (of which {found.joint:,} are combinations)" if found.joint else ""
+    text += f" deviate from exact proportion by {found.deviation:,.1f} images in total"
+    if found.bound is not None:
+        proven = "which no assignment of these components improves" if found.proven else f"at least {found.bound:,.1f}"
+        text += f", {proven}" if found.proven else f", where {proven} are unavoidable"
+    return text + "."
+
+
+def _left(report: Report) -> str:
+    told = []
+    if report.copies:
+        told.append(f"{report.copies:,} copies follow the image that they repeat and are not counted")
+    if report.certificate.set_aside:
+        told.append(f"{report.certificate.set_aside:,} images were set aside")
+    told += [f"{count:,} {why} images take no part" for why, count in report.left_out.items()]
+    return f"{'; '.join(told)}." if told else ""

@@ -1,0 +1,236 @@
+"""What a careful person wants to know of a split: counts, components, and how good it is."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, replace
+from fractions import Fraction
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from xqdata.splits.check import Proof
+from xqdata.splits.loops import Ints
+from xqdata.splits.material import MISSING, REJECTED, TAKES_PART, Material
+from xqdata.splits.methods import methods
+from xqdata.splits.obstacles import Weak, Without, notes, obstacles, ties_told
+from xqdata.splits.plan import Plan
+from xqdata.splits.request import Request
+from xqdata.splits.strata import values
+
+# Where an image lies, in tables of counts, that has no part.
+ASIDE = "set aside"
+
+
+@dataclass(frozen=True)
+class Part:
+    """One part: images that are balanced, the share asked for, its components, and copies that follow it."""
+
+    name: str
+    images: int
+    asked: float | None
+    components: int
+    copies: int
+
+
+@dataclass(frozen=True)
+class Tied:
+    """One source of ties: its values or links, and how many of the images that take part name one."""
+
+    source: str
+    values: int
+    images: int
+
+
+@dataclass(frozen=True)
+class Certificate:
+    """How good the split is, and what no split can beat. Deviations in images.
+
+    `rows`: values held in proportion, of which `joint` are cells of several columns, out of `cells`. `missing`: (class,
+    part) pairs without an image; `least_missing`: as few as any split has. `set_aside`, `least_set_aside`: images;
+    `shortfall`: images that parts lack of four fifths of their share. `proven`: nothing can be better (where axes
+    cross: fewer images cannot be set aside). None where nothing is known.
+    """
+
+    rows: int
+    joint: int
+    cells: int
+    deviation: float
+    bound: float | None
+    gap: float | None
+    proven: bool
+    size_deviation: float | None
+    greedy: float | None
+    missing: int
+    least_missing: int | None
+    set_aside: int
+    least_set_aside: int | None
+    shortfall: int
+
+
+@dataclass(frozen=True)
+class Report:
+    """All that is told of one table.
+
+    `rows`: of images; `images`: those that are balanced. `left_out`: rows that take no part, by why. `by_object`,
+    `by_scan_type`: images by value and part, ASIDE being a part. `sizes`: images of each component, the largest first.
+    `weak`, `without`: what holds a component together that is larger than any part, or crosses the levels, and what
+    splitting without that would give. `fold`: (level, component fold) that this table tests.
+    """
+
+    table: str
+    names: tuple[str, ...]
+    leaky: bool
+    gave_up: tuple[str, ...]
+    seed: int
+    rows: int
+    images: int
+    copies: int
+    left_out: Mapping[str, int]
+    parts: tuple[Part, ...]
+    by_object: Mapping[str, Mapping[str, int]]
+    by_scan_type: Mapping[str, Mapping[str, int]]
+    sizes: Ints
+    tied: tuple[Tied, ...]
+    levels: Mapping[str, Mapping[str, str]]
+    fold: tuple[str, int] | None
+    certificate: Certificate
+    obstacles: tuple[str, ...]
+    notes: tuple[str, ...]
+    weak: tuple[Weak, ...]
+    without: tuple[Without, ...]
+    proof: Proof
+    methods: str = ""
+
+    def document(self) -> dict[str, Any]:
+        """As JSON holds it."""
+        sizes = {"count": len(self.sizes), "largest": int(self.sizes.max(initial=0)), "single": self.single}
+        told = asdict(replace(self, sizes=np.zeros(0, np.int64)))
+        return {**told, "sizes": {**sizes, "median": self.median}}
+
+    @property
+    def single(self) -> int:
+        """Components of one image."""
+        return int((self.sizes == 1).sum())
+
+    @property
+    def median(self) -> float:
+        """The median size of a component."""
+        return float(np.median(self.sizes)) if len(self.sizes) else 0.0
+
+
+def report(material: Material, request: Request, plan: Plan, proof: Proof) -> Report:
+    """What is told of `plan`."""
+    by_chance = request.method == "random"
+    balanced = np.flatnonzero(material.takes_part) if by_chance else material.counted
+    part = plan.part[balanced]
+    _, component, sizes = np.unique(material.component[balanced], return_inverse=True, return_counts=True)
+    copies = np.flatnonzero(material.takes_part & (material.kept != np.arange(len(material.kept))) & (not by_chance))
+    weak, without = ties_told(material, request, plan)
+    images = material.images.take(pa.array(balanced))
+    made = Report(
+        table=plan.table,
+        names=plan.names,
+        leaky=by_chance,
+        gave_up=request.allow_leak,
+        seed=request.seed,
+        rows=material.images.num_rows,
+        images=len(balanced),
+        copies=len(copies),
+        left_out=_left_out(material),
+        parts=_parts(plan, request, part, component, plan.part[copies]),
+        by_object=_by(images, "object", part, plan.names),
+        by_scan_type=_by(images, "scan_type", part, plan.names),
+        sizes=np.sort(sizes)[::-1],
+        tied=_tied(material),
+        levels=plan.levels,
+        fold=plan.fold,
+        certificate=_certificate(plan, request),
+        obstacles=tuple(obstacles(material, request, plan)),
+        notes=tuple(notes(material, request, images)),
+        weak=weak,
+        without=without,
+        proof=proof,
+    )
+    return replace(made, methods=methods(made, request))
+
+
+def _left_out(material: Material) -> dict[str, int]:
+    counts = {"missing": int((material.state == MISSING).sum()), "rejected": int((material.state == REJECTED).sum())}
+    return {why: count for why, count in counts.items() if count}
+
+
+def _parts(plan: Plan, request: Request, part: Ints, component: Ints, of_copies: Ints) -> tuple[Part, ...]:
+    whole = sum(request.shares)
+    asked = {name: share / whole for name, share in zip(request.part_names, request.shares, strict=True)}
+    return tuple(
+        Part(
+            name,
+            int((part == p).sum()),
+            None if plan.fold else asked[name],
+            len(np.unique(component[part == p])),
+            int((of_copies == p).sum()),
+        )
+        for p, name in enumerate(plan.names)
+    )
+
+
+def _by(images: pa.Table, column: str, part: Ints, names: tuple[str, ...]) -> dict[str, dict[str, int]]:
+    held = values(images, column)
+    counts = np.zeros((len(held.names), len(names) + 1), np.int64)
+    np.add.at(counts, (held.code, part[held.row]), 1)
+    return {
+        value: {name: int(n) for name, n in zip((*names, ASIDE), row, strict=True) if n}
+        for value, row in zip(held.names, counts, strict=True)
+    }
+
+
+def _tied(material: Material) -> tuple[Tied, ...]:
+    told = []
+    for ties in material.ties:
+        rows = np.unique(ties.image)
+        told.append(Tied(ties.source, len(ties.names), int((material.state[rows] == TAKES_PART).sum())))
+    return tuple(told)
+
+
+def _certificate(plan: Plan, request: Request) -> Certificate:
+    held = plan.strata
+    made = Certificate(
+        int(held.weighs.sum()), held.joint, held.cells, 0.0, None, None, False, None, None, 0, None, plan.aside, None, 0
+    )
+    if plan.balance is not None:
+        found = plan.balance
+        return replace(
+            made,
+            deviation=float(found.deviation),
+            bound=float(found.bound),
+            gap=float(found.gap),
+            proven=found.proven,
+            size_deviation=float(found.size_deviation),
+            greedy=float(found.greedy),
+            missing=found.empty,
+            least_missing=found.least_empty,
+        )
+    if plan.blocks is not None:
+        k = plan.blocks
+        least = None if k.least_aside is None else k.least_aside + plan.aside - k.aside
+        return replace(
+            made,
+            deviation=float(k.deviation),
+            proven=least == plan.aside,
+            missing=k.empty,
+            least_missing=k.least_empty,
+            least_set_aside=least,
+            shortfall=k.shortfall,
+        )
+    away, missing = _of_chance(plan, request)
+    return replace(made, deviation=away, missing=missing)
+
+
+def _of_chance(plan: Plan, request: Request) -> tuple[float, int]:
+    """Deviation, and classes missing in parts, of a split that nobody optimised."""
+    x = plan.by_part()
+    shares = [Fraction(share, sum(request.shares)) for share in request.shares]
+    away = np.abs(x - np.outer(x.sum(1), np.array(shares, dtype=float)))
+    return float(away[plan.strata.weighs].sum()), int((x[plan.strata.classes] == 0).sum())
