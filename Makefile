@@ -3,6 +3,7 @@
 
 PYTHON ?= python3
 PYTEST_ARGS ?= -n 2
+DEMO_ARGS ?=
 BIN := .venv/bin
 STAMP := .venv/installed.stamp
 PIP := $(BIN)/python -m pip --disable-pip-version-check -q
@@ -13,13 +14,9 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check -q
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 20
 
-demo: $(STAMP) ## Ingest a small generated scanner export, in demo/
-	@rm -rf demo && mkdir demo
-	$(BIN)/python tests/assets/export.py demo/raw
-	@cd demo && export PATH="$(CURDIR)/$(BIN):$$PATH" && set -e && \
-	for step in "xqdata ingest raw" "xqdata status"; do echo; echo "demo$$ $$step"; $$step; done
-	@echo
-	@echo "Look at demo/manifests: images.parquet, rejects.parquet and sources.parquet. The pictures are in demo/raw."
+demo: $(STAMP) ## Simulate a scanner's export and take it through every step, in demo/
+	@rm -rf demo
+	@export PATH="$(CURDIR)/$(BIN):$$PATH" && xqdata demo demo $(DEMO_ARGS)
 
 test: $(STAMP) ## Run the tests (set XQDATA_REAL_DATA to a folder of real scans to run all of them)
 	$(BIN)/python -m pytest $(PYTEST_ARGS)

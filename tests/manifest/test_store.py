@@ -196,7 +196,7 @@ KILLED = """
 import os, sys
 from pathlib import Path
 sys.path[:0] = sys.argv[2:]
-from test_store import ORIGIN, tables
+from manifest.test_store import ORIGIN, tables
 from xqdata import manifest
 from xqdata.manifest import store
 
@@ -232,8 +232,7 @@ def test_a_writer_killed_at_any_step_leaves_the_old_or_the_new_set(tmp_path, mon
     projects = [Project(tmp_path / "killed" / f"{step:02}") for step in range(30)]
     for project in projects:
         manifest.write(project, tables("a"), ORIGIN)
-    here = Path(__file__).parent
-    arguments = [str(tmp_path / "killed"), str(here.parent), str(here)]
+    arguments = [str(tmp_path / "killed"), str(Path(__file__).parents[1])]
     done = subprocess.run([sys.executable, "-c", KILLED, *arguments], capture_output=True, text=True, check=True)
     codes = done.stdout.split()
     assert set(codes) == {"0", "9"}, "at the last steps it was not killed any more"

@@ -23,8 +23,12 @@ _INTERRUPTED = 130
 COMMANDS = {
     "init": ("xqdata.cli.init", "Write an xqdata.toml from what the raw folders look like."),
     "ingest": ("xqdata.cli.ingest", "Turn raw folders into the tables images, rejects and sources."),
+    "dedup": ("xqdata.cli.dedup", "Find what is there twice: copies and ties, verified on pixels."),
+    "split": ("xqdata.cli.split", "Divide the images into parts that share nothing, with a certificate."),
     "status": ("xqdata.cli.status", "Show which tables stand, what they hold, and which are stale."),
     "taxonomy": ("xqdata.cli.taxonomy", "List the objects and scan types that names are matched with."),
+    "simulate": ("xqdata.cli.simulate", "Make a simulated scanner export with planted faults and known truth."),
+    "demo": ("xqdata.cli.demo", "Simulate an export and take it through every step, in a folder of its own."),
 }
 _NAMED = "numpy pyarrow pandas pillow imagehash imagecodecs tifffile opencv-python-headless scikit-learn"
 _NAMED_EXTRAS = "pydicom torch torchvision fiftyone ray"

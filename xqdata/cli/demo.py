@@ -1,0 +1,64 @@
+"""`xqdata demo`."""
+
+from __future__ import annotations
+
+import contextlib
+from pathlib import Path
+
+import click
+
+from xqdata.cli import options as opt
+from xqdata.cli.main import COMMANDS, main
+from xqdata.errors import InputError
+
+# Every step that a dataset goes through; those that this version does not have are passed over.
+STEPS = (
+    ("simulate", "raw"),
+    ("ingest", "raw"),
+    ("dedup",),
+    ("split", "--by", "scan-type"),
+    ("audit",),
+    ("status",),
+)
+_LOOK = (
+    ("raw/", "the scans, in folders of objects and scan types, and the operator's log"),
+    ("truth/", "what is true of them: specimens, copies, wrong labels (Parquet)"),
+    ("manifests/", "what xqdata found: one Parquet table for each step"),
+)
+
+
+@click.command()
+@click.argument("folder", default="xqdata-demo", type=click.Path(path_type=Path, file_okay=False))
+@click.option("--scans", type=click.IntRange(min=1), help="Fewer scans, to be done sooner (default 1,229).")
+@opt.workers_option
+@opt.quiet_option
+@click.pass_context
+def command(ctx: click.Context, folder: Path, scans: int | None, workers: int | None, quiet: bool) -> None:
+    """Simulate a scanner's export and take it through every step, in a folder of its own.
+
+    FOLDER (default: xqdata-demo) must not exist yet, or be the demonstration's own: then it goes on where it stopped.
+
+    \b
+    Example
+      xqdata demo /tmp/demo --scans 273
+    """
+    mark = folder / "truth" / "settings.json"
+    if folder.exists() and any(folder.iterdir()) and not mark.exists():
+        raise InputError("is not empty", where=str(folder), hint="name a folder that does not exist yet")
+    folder.mkdir(parents=True, exist_ok=True)
+    out, _ = opt.consoles(quiet, as_json=False)
+    with contextlib.chdir(folder):
+        for name, *arguments in STEPS:
+            if name not in COMMANDS:
+                continue
+            if name == "simulate" and scans is not None:
+                arguments += ["--scans", str(scans)]
+            words = [name, *arguments]
+            out.print(f"\n[bold green]{folder.name}$[/] [bold]xqdata {' '.join(words)}[/]")
+            # Worker counts change nothing in the result, so they are not shown as part of the step.
+            extra = ["--workers", str(workers)] if workers and name in ("simulate", "ingest", "dedup") else []
+            with contextlib.suppress(click.exceptions.Exit):
+                main.main(words + extra + (["--quiet"] if quiet else []), standalone_mode=False)
+    out.print(f"\nWhere to look, in [bold]{folder}[/]:")
+    for place, what in _LOOK:
+        opt.say(out, opt.shown(f"{place:<12}{what}"), 2)
