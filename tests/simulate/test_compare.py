@@ -37,6 +37,7 @@ def scripts():
     with pytest.MonkeyPatch.context() as patch:
         patch.syspath_prepend(str(BENCHMARK / "simulate"))
         patch.syspath_prepend(str(BENCHMARK / "speed"))
+        patch.delitem(sys.modules, "simulate")  # the folder of these tests has that name too
         yield {name: import_module(name) for name in ("figures", "compare", "simulate")}
     for name in set(sys.modules) - known:
         if str(BENCHMARK) in str(getattr(sys.modules[name], "__file__", "")):
