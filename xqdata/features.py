@@ -31,7 +31,7 @@ from xqdata.schema import ORIENTATIONS
 from xqdata.shingles import shingles
 
 SIDE = 64  # pixels on a side of the low-resolution picture, whatever the shape of the scan
-_VERSION = 3
+_VERSION = 4
 _SHARD = 64
 _FEW = 48
 _FILLED = 12  # of a thumbnail's 255: what is darker than air's noise
@@ -42,7 +42,6 @@ SKETCH = pa.schema(
         pa.field("reason", pa.string()),  # why there is no sketch
         pa.field("phash8", pa.list_(pa.uint64(), 8)),
         pa.field("crop8", pa.list_(pa.uint64(), 8)),
-        pa.field("contrast", pa.float32()),
         pa.field("thumb", pa.binary(SIDE * SIDE)),
         pa.field("shingles", pa.list_(pa.uint64())),
     ]
@@ -57,15 +56,13 @@ class Sketches:
     """Of n pictures, in the order that was asked for. Rows of pictures that could not be opened hold zeros.
 
     `phash8`, `crop8`: (n, 8) uint64, ImageHash's phash of the picture, and of its content without the air around it, in
-    the orders of ORIENTATIONS (column 0 as it is). `contrast`: (n,) float32, standard deviation of the grey values
-    over their full range. `thumbs`: (n, SIDE, SIDE) uint8, how dark each place is: 0 in air, 255 at the picture's
-    darkest. `shingles`: of every picture after the other, those of picture i from `starts`[i] to `starts`[i + 1]; see
-    `xqdata.shingles`. `unread`: why, by position.
+    the orders of ORIENTATIONS (column 0 as it is). `thumbs`: (n, SIDE, SIDE) uint8, how dark each place is: 0 in air,
+    255 at the picture's darkest. `shingles`: of every picture after the other, those of picture i from `starts`[i] to
+    `starts`[i + 1]; see `xqdata.shingles`. `unread`: why, by position.
     """
 
     phash8: NDArray[np.uint64]
     crop8: NDArray[np.uint64]
-    contrast: NDArray[np.float32]
     thumbs: NDArray[np.uint8]
     shingles: NDArray[np.uint64]
     starts: NDArray[np.int64]
@@ -130,7 +127,6 @@ def _row(pixel_hash: str, scan: Scan) -> dict[str, Any]:
         "pixel_hash": pixel_hash,
         "phash8": orientations(grey),
         "crop8": orientations(_cut(grey, box)),
-        "contrast": float(grey.std()) / 255.0,
         "thumb": thumb.tobytes(),
         "shingles": shingles(exact(page)).hashes,
     }
@@ -205,17 +201,16 @@ def _aligned(known: pa.Table, pixel_hashes: Sequence[str]) -> Sketches:
     unread = {i: "could not be opened" for i, where in enumerate(at) if where is None}
     n = len(at)
     if not known.num_rows:
-        known = pa.Table.from_pylist([{"pixel_hash": "", "phash8": [0] * 8, "crop8": [0] * 8, "contrast": 0.0,
+        known = pa.Table.from_pylist([{"pixel_hash": "", "phash8": [0] * 8, "crop8": [0] * 8,
                                        "thumb": bytes(SIDE * SIDE), "shingles": []}], schema=SKETCH)  # fmt: skip
     rows = known.take(pa.array([where or 0 for where in at], pa.int64()))
     hashes = [np.asarray(rows[c].combine_chunks().flatten()).reshape(n, 8).copy() for c in ("phash8", "crop8")]
     thumbs = np.frombuffer(b"".join(rows["thumb"].to_pylist()), np.uint8).reshape(n, SIDE, SIDE).copy()
-    contrast = np.asarray(rows["contrast"], np.float32).copy()
     for i in unread:
-        for values in (*hashes, thumbs, contrast):
+        for values in (*hashes, thumbs):
             values[i] = 0
     kept = rows["shingles"].combine_chunks()
     starts = np.append(0, np.cumsum([0 if i in unread else len(s) for i, s in enumerate(kept)])).astype(np.int64)
     told = [s.values.to_numpy() for i, s in enumerate(kept) if i not in unread]
     shared = np.concatenate([np.zeros(0, np.uint64), *told])
-    return Sketches(hashes[0], hashes[1], contrast, thumbs, shared, starts, unread)
+    return Sketches(hashes[0], hashes[1], thumbs, shared, starts, unread)

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from xqdata.kernels import pairs
-from xqdata.kernels.compiled import AVAILABLE, compiled, compiled_in_any_order
+from xqdata.kernels.compiled import AVAILABLE, compiled, compiled_in_any_order, inner
 from xqdata.kernels.fixed import BITS, HALF, byte_of
 
 _LOBES = 3.0
@@ -107,24 +107,41 @@ def _dense(size: int, target: int) -> NDArray[np.int64]:
 @lru_cache(maxsize=256)
 def _coefficients(size: int, target: int) -> Coefficients:
     """For each of `target` outputs: the first input pixel, how many are weighed, and their weights in 2^-22."""
-    scale = size / target
-    stretch = max(scale, 1.0)
-    support = _LOBES * stretch
     first = np.zeros(target, np.int32)
     count = np.zeros(target, np.int32)
-    weights = np.zeros((target, math.ceil(support) * 2 + 1), np.int32)
-    for out in range(target):
+    weights = np.zeros((target, math.ceil(_LOBES * max(size / target, 1.0)) * 2 + 1), np.int32)
+    _weigh(size, first, count, weights)
+    return first, count, weights
+
+
+@inner
+def _sinc(x: float) -> float:
+    if x == 0.0:
+        return 1.0
+    x *= math.pi
+    return math.sin(x) / x
+
+
+# In Python it takes 5 ms, as long as all else that a cropped picture, whose size never recurs, is hashed by.
+@compiled
+def _weigh(size: int, first: NDArray[np.int32], count: NDArray[np.int32], weights: NDArray[np.int32]) -> None:
+    scale = size / len(first)
+    stretch = max(scale, 1.0)
+    support = _LOBES * stretch
+    raw = np.zeros(weights.shape[1])
+    for out in range(len(first)):
         centre = (out + 0.5) * scale
         low = max(int(centre - support + 0.5), 0)
         many = min(int(centre + support + 0.5), size) - low
-        raw = [_lanczos((n + low - centre + 0.5) * (1.0 / stretch)) for n in range(many)]
         total = 0.0
-        for weight in raw:  # not sum(): since Python 3.12 it compensates rounding, which Pillow does not
-            total += weight
-        normal = [weight / total for weight in raw] if total else raw
+        for n in range(many):  # one after the other, as Pillow adds them
+            x = (n + low - centre + 0.5) * (1.0 / stretch)
+            raw[n] = _sinc(x) * _sinc(x / _LOBES) if -_LOBES <= x < _LOBES else 0.0
+            total += raw[n]
         first[out], count[out] = low, many
-        weights[out, :many] = [int(w * (1 << BITS) + (0.5 if w >= 0 else -0.5)) for w in normal]
-    return first, count, weights
+        for n in range(many):
+            weight = (raw[n] / total if total else raw[n]) * (1 << BITS)
+            weights[out, n] = int(weight + (0.5 if weight >= 0 else -0.5))
 
 
 @lru_cache(maxsize=256)
@@ -148,17 +165,6 @@ def _even_coefficients(size: int, target: int) -> tuple[NDArray[np.int32], NDArr
 def _split_coefficients(size: int, target: int) -> NDArray[np.int16]:
     even = _even_coefficients(size, target)
     return pairs.split(even[1] if even else np.zeros((0, 0), np.int32))
-
-
-def _lanczos(x: float) -> float:
-    return _sinc(x) * _sinc(x / _LOBES) if -_LOBES <= x < _LOBES else 0.0
-
-
-def _sinc(x: float) -> float:
-    if x == 0.0:
-        return 1.0
-    x *= math.pi
-    return math.sin(x) / x
 
 
 @compiled
