@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import shutil
 import uuid
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,7 +17,6 @@ from typing import Any
 import cv2
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 import xxhash
 from numpy.typing import NDArray
 
@@ -39,7 +38,6 @@ _FILLED = 12  # of a thumbnail's 255: what is darker than air's noise
 SKETCH = pa.schema(
     [
         pa.field("pixel_hash", pa.string()),
-        pa.field("reason", pa.string()),  # why there is no sketch
         pa.field("phash8", pa.list_(pa.uint64(), 8)),
         pa.field("crop8", pa.list_(pa.uint64(), 8)),
         pa.field("thumb", pa.binary(SIDE * SIDE)),
@@ -86,15 +84,17 @@ def sketches(
     work = list(waiting.items())
     shards = [_Shard(tuple(work[i : i + _SHARD]), store) for i in range(0, len(work), _SHARD)]
     count = 0
+    unread: dict[str, str] = {}
     progress(0, len(work))
     with closing(map_shards(_sketch_shard, shards, workers=1 if len(work) < _FEW else workers)) as finished:
-        for shard, _ in finished:
+        for shard, failed in finished:
+            unread |= failed
             count += len(shard.work)
             progress(count, len(work))
     for other in store.parent.glob("*"):
         if other != store:  # of other versions
             shutil.rmtree(other, ignore_errors=True)
-    return _aligned(_load(store), pixel_hashes)
+    return _aligned(_load(store), pixel_hashes, unread)
 
 
 @dataclass(frozen=True)
@@ -103,26 +103,27 @@ class _Shard:
     store: Path
 
 
-def _sketch_shard(shard: _Shard) -> None:
-    rows = [_row(pixel_hash, scan) for pixel_hash, scan in shard.work]
-    table = pa.Table.from_pylist(rows, schema=SKETCH)
+def _sketch_shard(shard: _Shard) -> dict[str, str]:
+    """In a worker: sketches go to the store; why the others could not be made comes back, by pixel hash."""
+    rows, failed = [], {}
+    for pixel_hash, scan in shard.work:
+        try:
+            rows.append(_row(pixel_hash, scan.read(), scan.polarity))
+        except BadImage as error:
+            failed[pixel_hash] = error.message  # next time it may be readable
     shard.store.mkdir(parents=True, exist_ok=True)
     final = shard.store / f"{uuid.uuid4().hex}.arrow"
     part = final.with_suffix(".tmp")
     # Not compressed, so that it can be mapped into memory.
     with pa.OSFile(str(part), "wb") as sink, pa.ipc.new_file(sink, SKETCH) as writer:
-        # What could not be read may be readable next time.
-        writer.write_table(table.filter(pc.is_null(table["reason"])))
+        writer.write_table(pa.Table.from_pylist(rows, schema=SKETCH))
     part.replace(final)
+    return failed
 
 
-def _row(pixel_hash: str, scan: Scan) -> dict[str, Any]:
-    try:
-        page = scan.read()
-    except BadImage as error:
-        return {"pixel_hash": pixel_hash, "reason": error.message}
+def _row(pixel_hash: str, page: Page, polarity: str | None) -> dict[str, Any]:
     grey = page.grey
-    thumb, box = _thumb(grey, scan.polarity)
+    thumb, box = _thumb(grey, polarity)
     return {
         "pixel_hash": pixel_hash,
         "phash8": orientations(grey),
@@ -195,10 +196,10 @@ def _load(store: Path) -> pa.Table:
     return pa.concat_tables(tables) if tables else SKETCH.empty_table()
 
 
-def _aligned(known: pa.Table, pixel_hashes: Sequence[str]) -> Sketches:
+def _aligned(known: pa.Table, pixel_hashes: Sequence[str], failed: Mapping[str, str]) -> Sketches:
     place = {h: i for i, h in enumerate(known["pixel_hash"].to_pylist())}
     at = [place.get(h) for h in pixel_hashes]
-    unread = {i: "could not be opened" for i, where in enumerate(at) if where is None}
+    unread = {i: failed.get(pixel_hashes[i], "not sketched") for i, where in enumerate(at) if where is None}
     n = len(at)
     if not known.num_rows:
         known = pa.Table.from_pylist([{"pixel_hash": "", "phash8": [0] * 8, "crop8": [0] * 8,

@@ -12,6 +12,7 @@ import pyarrow.compute as pc
 
 from xqdata import manifest, paths
 from xqdata.config import IngestConfig
+from xqdata.errors import InputError
 from xqdata.images import BadImage, Limits, Page, RawLayout, pages, raw_page
 from xqdata.manifest import Project
 
@@ -60,17 +61,24 @@ class Scan:
     limits: Limits
     layout: RawLayout | None
 
-    def read(self) -> Page:
-        """Decode the page. Raises BadImage: `vanished` for a file that is gone, `unreadable` for one that changed."""
+    def check(self) -> None:
+        """Raises BadImage: `vanished` for a file that is gone, `unreadable` for one that changed since ingest."""
         try:
             info = self.file.stat()
-            data = self.file.read_bytes()
         except FileNotFoundError:
             raise BadImage("vanished", "gone since ingest") from None
         except OSError as error:
             raise BadImage("unreadable", error.strerror or str(error)) from None
         if (info.st_size, info.st_mtime_ns) != (self.bytes, self.mtime_ns):
             raise BadImage("unreadable", "changed since ingest: run xqdata ingest again")
+
+    def read(self) -> Page:
+        """Decode the page. Raises BadImage as `check` does, and for what cannot be decoded."""
+        self.check()
+        try:
+            data = self.file.read_bytes()
+        except OSError as error:
+            raise BadImage("unreadable", error.strerror or str(error)) from None
         found = [raw_page(data, self.layout, self.limits)] if self.layout else pages(data, self.limits)
         for page in found:
             if isinstance(page, Page) and page.index == self.page:
@@ -83,14 +91,18 @@ class Scan:
 def located(project: Project, rows: pa.Table) -> list[Scan]:
     """Rows of `images` (a table that holds COLUMNS) as scans that can be opened, by the rules of their ingest.
 
-    Raises TableError where the table `images` does not stand.
+    Raises TableError where the table `images` does not stand, InputError where a raw folder is not where it was.
     """
     told = manifest.provenance(project, "images")
 
     @cache
     def by_root(root: str) -> tuple[Path, Rules]:
         config = IngestConfig.model_validate(told.options["roots"][root]["config"])
-        return Path(told.roots[root]), rules(config)
+        folder = Path(told.roots[root])
+        if not folder.is_dir():
+            hint = f"if it moved, say where it is: xqdata ingest {root}=FOLDER"
+            raise InputError(f"the raw folder {root} is gone since ingest", where=str(folder), hint=hint)
+        return folder, rules(config)
 
     # Nanoseconds do not fit Python's datetime.
     rows = rows.select(COLUMNS).set_column(COLUMNS.index("mtime"), "mtime", rows["mtime"].cast(pa.int64()))

@@ -11,6 +11,7 @@ from PIL import Image
 from xqdata import labels, manifest
 from xqdata.config import Config
 from xqdata.dedup.run import Options, dedup
+from xqdata.errors import InputError
 from xqdata.ingest import ingest, resolve
 from xqdata.labels import Event
 from xqdata.manifest import Project
@@ -121,11 +122,29 @@ def test_blank_pictures_are_no_copies_and_gone_ones_are_told(tmp_path):
             raw / f"{name}.png"
         )
     shutil.copy(raw / "x.png", raw / "x2.png")
+    shutil.copy(raw / "x.png", raw / "x3.png")
     project = read(tmp_path)
     (raw / "z.png").unlink()
-    found = dedup(project, TAXONOMY, COPIES_ONLY)
-    assert set(by_path(project, found.tables["links"])) == {frozenset(("x.png", "x2.png"))}
-    assert [path for path, _ in found.skipped] == ["z.png"]
+    Image.fromarray(np.zeros((9, 9), np.uint8)).save(raw / "y.png")
+    (raw / "x.png").unlink()
+    expected = {frozenset(("x.png", "x2.png")), frozenset(("x.png", "x3.png")), frozenset(("x2.png", "x3.png"))}
+    changed = "changed since ingest: run xqdata ingest again"
+    for _ in range(2):  # the second time, its sketches are there
+        found = dedup(project, TAXONOMY, COPIES_ONLY)
+        # What the table knows of equal bytes holds, whether the file can be opened or not.
+        assert set(by_path(project, found.tables["links"])) < expected
+        assert len(cluster_of(found)) == 3
+        gone = {"z.png": "gone since ingest", "x.png": "gone since ingest", "y.png": changed}
+        assert dict(found.skipped) == gone
+        assert not found.tables["undecided"].num_rows
+    raw.rename(tmp_path / "elsewhere")
+    with pytest.raises(InputError, match="the raw folder raw is gone"):
+        dedup(project, TAXONOMY, COPIES_ONLY)
+
+
+def cluster_of(found):
+    (name,) = set(found.tables["duplicates"]["cluster"].to_pylist())
+    return [row for row in found.tables["duplicates"].to_pylist() if row["cluster"] == name]
 
 
 def test_an_empty_project(tmp_path):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -23,6 +23,7 @@ from xqdata.dedup.cluster import Chain, Policy
 from xqdata.dedup.compare import Outcome, Pair, compare
 from xqdata.dedup.propose import CHANNELS, Candidates, Gates, Pictures, propose
 from xqdata.features import SIDE, Sketches
+from xqdata.images import BadImage
 from xqdata.manifest import Origin, Project
 from xqdata.scans import Scan
 from xqdata.schema import COPY_KINDS, ORIENTATIONS
@@ -100,7 +101,7 @@ def dedup(project: Project, taxonomy: Taxonomy, options: Options = Options()) ->
         known = _Known.of(project, table.filter(pc.invert(table["missing"])).sort_by("image_id"))
         result = Result({}, len(known.rows))
         exact = _exact(known)
-        speakers = _speakers(known)
+        speakers = _speakers(known, _gone(known, result))
         with _timed(result, "sketching"):
             sketches = _sketches(project, known, speakers, options, result)
         with _timed(result, "taking containers away"):
@@ -180,11 +181,24 @@ def _exact(known: _Known) -> list[tuple[int, int, str]]:
     return pairs
 
 
-def _speakers(known: _Known) -> list[int]:
-    """The first image of each set of equal pixels: what holds for it holds for the others."""
+def _gone(known: _Known, result: Result) -> set[int]:
+    """The places of images whose files are not as they were ingested. Only what the table knows of them is used."""
+    gone = {}
+    for i, scan in enumerate(known.scans):
+        try:
+            scan.check()
+        except BadImage as error:
+            gone[i] = error.message
+    result.skipped += [(known.rows[i]["path"], why) for i, why in gone.items()]
+    return set(gone)
+
+
+def _speakers(known: _Known, gone: Container[int]) -> list[int]:
+    """The first image of each set of equal pixels that can be opened: what holds for it holds for the others."""
     spoken: dict[str, int] = {}
     for i, row in enumerate(known.rows):
-        spoken.setdefault(row["pixel_hash"], i)
+        if i not in gone:
+            spoken.setdefault(row["pixel_hash"], i)
     return sorted(spoken.values())
 
 
@@ -196,7 +210,7 @@ def _sketches(project: Project, known: _Known, speakers: Sequence[int], options:
         workers=options.workers,
         progress=lambda done, total: options.progress("sketching", done, total),
     )
-    result.skipped = [(known.rows[speakers[i]]["path"], why) for i, why in sorted(made.unread.items())]
+    result.skipped += [(known.rows[speakers[i]]["path"], why) for i, why in sorted(made.unread.items())]
     return made
 
 
