@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from xqdata.dedup.cluster import chain, components, contradict, keep, rows
+from xqdata.dedup.cluster import chain, components, contradict, keep, reconciled, rows
 
 NAMES = st.sampled_from("abcdefgh")
 
@@ -67,6 +67,33 @@ def test_a_chain_names_its_ends_and_its_weakest_link():
     found = chain("abcd", links, alike=lambda one, other: (one, other) != ("a", "d"))
     assert (found.ends, found.link, found.cluster) == (("a", "d"), ("b", "c"), "a")
     assert chain("abcd", links, alike=lambda *_: True) is None
+
+
+def test_a_link_that_joins_two_that_differ_is_left_out_the_weakest_first():
+    # A small picture s matches a scan a and b, which is a with an item more; c is a copy of b.
+    links = {("a", "s"): 0.98, ("b", "s"): 0.7, ("b", "c"): 0.99, ("c", "s"): 0.6}
+    assert reconciled(links, [("a", "b")]) == ([("b", "c"), ("a", "s")], [("b", "s"), ("c", "s")])
+    assert reconciled(links, [("b", "a")])[1] == [("b", "s"), ("c", "s")]
+    assert reconciled(links, [])[1] == []
+
+
+LINKS = st.dictionaries(
+    st.tuples(NAMES, NAMES).filter(lambda p: p[0] < p[1]), st.sampled_from([0.5, 0.7, 0.9, 1.0]), max_size=14
+)
+
+
+@given(LINKS, st.lists(st.tuples(NAMES, NAMES).filter(lambda p: p[0] != p[1]), max_size=6))
+def test_no_two_that_differ_end_in_one_cluster_and_no_link_is_left_out_for_nothing(links, differ):
+    kept, cut = reconciled(links, differ)
+    assert sorted([*kept, *cut]) == sorted(links)
+
+    def torn(pairs):
+        place = {name: i for i, group in enumerate(components(pairs)) for name in group}
+        return any(a in place and place.get(a) == place.get(b) for a, b in differ)
+
+    assert not torn(kept)
+    for pair in cut:
+        assert torn([*kept, pair])
 
 
 def test_labels_contradict_where_neither_is_told_in_less_detail():

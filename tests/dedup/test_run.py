@@ -110,6 +110,28 @@ def test_a_verdict_wins_over_the_machine(simulated, result):
     assert tuple(others) not in links
 
 
+def test_one_item_more_is_no_copy_and_a_third_picture_does_not_make_it_one(tmp_path):
+    raw = tmp_path / "raw"
+    raw.mkdir()
+    noise = np.random.default_rng(5)
+    small = Image.fromarray(noise.integers(60, 220, (12, 16), np.uint8)).resize((400, 300), Image.Resampling.BICUBIC)
+    scan = np.clip(np.asarray(small) + noise.normal(0, 3, (300, 400)), 0, 255).astype(np.uint8)
+    added = scan.copy()
+    added[140:155, 200:215] = scan[140:155, 200:215] * 0.6
+    for name, pixels in (("scan", scan), ("added", added)):
+        Image.fromarray(pixels).save(raw / f"{name}.png")
+        Image.fromarray(pixels).resize((160, 120), Image.Resampling.BOX).save(raw / f"{name}-small.png")
+    project = read(tmp_path)
+    found = dedup(project, TAXONOMY, COPIES_ONLY)
+    paths = dict(zip(*(manifest.read(project, "images")[c].to_pylist() for c in ("image_id", "path")), strict=True))
+    clusters: dict[str, set[str]] = {}
+    for row in found.tables["duplicates"].to_pylist():
+        clusters.setdefault(row["cluster"], set()).add(paths[row["image_id"]])
+    assert sorted(map(sorted, clusters.values())) == [["added-small.png", "added.png"], ["scan-small.png", "scan.png"]]
+    undecided = by_path(project, found.tables["undecided"])
+    assert undecided[frozenset(("scan.png", "added.png"))]["reason"].startswith("one scan, but they differ")
+
+
 def test_blank_pictures_are_no_copies_and_gone_ones_are_told(tmp_path):
     raw = tmp_path / "raw"
     raw.mkdir()

@@ -44,6 +44,41 @@ def components(pairs: Sequence[tuple[str, str]]) -> list[list[str]]:
     return sorted([names[i] for i in group] for group in groups)
 
 
+def reconciled(
+    links: Mapping[tuple[str, str], float], differ: Iterable[tuple[str, str]]
+) -> tuple[list[tuple[str, str]], list[tuple[str, str]]]:
+    """The links that can stand together although the images of each pair in `differ` are no copies; and the others.
+
+    A small picture may match two that differ in what it is too small to show. The strongest links are taken first, and
+    one that would join two images that differ is left out.
+    """
+    parent: dict[str, str] = {}
+    foes: dict[str, set[str]] = {}
+    for a, b in differ:
+        foes.setdefault(a, set()).add(b)
+        foes.setdefault(b, set()).add(a)
+
+    def find(name: str) -> str:
+        while parent.setdefault(name, name) != name:
+            parent[name] = parent[parent[name]]
+            name = parent[name]
+        return name
+
+    kept, cut = [], []
+    for pair, _ in sorted(links.items(), key=lambda item: (-item[1], item[0])):
+        one, other = find(pair[0]), find(pair[1])
+        if one != other:
+            # Of a root, the names that any of its members differs from.
+            if any(find(foe) == other for foe in foes.get(one, ())):
+                cut.append(pair)
+                continue
+            parent[other] = one
+            if other in foes:
+                foes.setdefault(one, set()).update(foes.pop(other))
+        kept.append(pair)
+    return kept, cut
+
+
 def keep(members: Sequence[Row], policy: Policy) -> tuple[str, str]:
     """The image_id of the member to keep, and why. `members`: rows of images, `damaged` among their columns."""
     if policy == "first":

@@ -15,7 +15,7 @@ from scipy.sparse.csgraph import reverse_cuthill_mckee
 from xqdata.containers.rle import unrle
 from xqdata.dedup.prepared import Prepared, prepare
 from xqdata.dedup.ties import verify_tie
-from xqdata.dedup.verify import Verdict, verify_copy
+from xqdata.dedup.verify import ONE_SCAN, Verdict, verify_copy
 from xqdata.engine import map_shards
 from xqdata.features import exact
 from xqdata.images import BadImage
@@ -105,9 +105,12 @@ def _compare(opened: _Opened, pair: Pair) -> Outcome:
         (a, exact_a), (b, exact_b) = opened[pair.a], opened[pair.b]
     except BadImage as error:
         return Outcome(pair, None, error.message)
-    if pair.for_window and (shown := window(exact_a, exact_b)) is not None:
+    shown = window(exact_a, exact_b) if pair.for_window else None
+    if shown is not None and not shown.undecided:
         return Outcome(pair, shown)
-    verdict = verify_copy(a, b, pair.orientation or None) if pair.for_copy else Verdict(None)
+    verdict = verify_copy(a, b, pair.orientation or None) if pair.for_copy or shown is not None else Verdict(None)
+    if shown is not None:
+        return Outcome(pair, verdict if verdict.kind or verdict.one_scan else shown)
     if pair.for_tie and verdict.kind is None:
         tie = verify_tie(a, b)
         # A copy that could not be decided stays so, unless the pair is a tie for sure.
@@ -117,7 +120,10 @@ def _compare(opened: _Opened, pair: Pair) -> Outcome:
 
 
 def window(a: NDArray[Any], b: NDArray[Any]) -> Verdict | None:
-    """Whether two pictures are windows of one scan: equal pixels where they overlap, as only one scan's noise has."""
+    """Whether two pictures are windows of one scan: equal pixels where they overlap, as only one scan's noise has.
+
+    None where they are not; undecided where they show the same but for a few pixels: an item may have been added.
+    """
     dx, dy, agreeing = offset(shingles(a), shingles(b))
     if agreeing < _AGREEING:
         return None
@@ -126,6 +132,8 @@ def window(a: NDArray[Any], b: NDArray[Any]) -> Verdict | None:
     shared = found.share * found.equal
     if found.equal < _EQUAL or found.equal * found.telling < _LEAST:
         return None
+    if shared >= _COPY and found.equal < 1:
+        return Verdict(None, f"{ONE_SCAN} in {max(1e-4, 1 - found.equal):.2%} of the pixels", overlap=found.share)
     return Verdict("transformed" if shared >= _COPY else "crop", ncc=found.equal, overlap=shared)
 
 

@@ -22,6 +22,7 @@ from xqdata.dedup import cluster
 from xqdata.dedup.cluster import Chain, Policy
 from xqdata.dedup.compare import Outcome, Pair, compare
 from xqdata.dedup.propose import CHANNELS, Candidates, Gates, Pictures, propose
+from xqdata.dedup.verify import ONE_SCAN
 from xqdata.features import SIDE, Sketches
 from xqdata.images import BadImage
 from xqdata.manifest import Origin, Project
@@ -32,6 +33,7 @@ from xqdata.taxonomy import Taxonomy
 # Below this standard deviation of grey values, as a share of their range, a picture shows next to nothing.
 _LEAST_CONTRAST = 0.004
 _BLUR = 0.8  # pixels of a thumbnail
+_TORN = "alike, but a copy of one of them differs from a copy of the other"
 
 # Scans that agree in these were made one after another.
 _MACHINE = ("root", "scanner_serial", "scanner_model", "view", "channel")
@@ -111,9 +113,12 @@ def dedup(project: Project, taxonomy: Taxonomy, options: Options = Options()) ->
         with _timed(result, "comparing"):
             outcomes = _compared(known, candidates, options, result)
         links, undecided = _judged(known, outcomes, exact, result)
-        _overruled(known, log, links, undecided)
+        differ = {pair for pair, row in undecided.items() if row["reason"].startswith(ONE_SCAN)}
+        _overruled(known, log, links, undecided, differ)
         with _timed(result, "clustering"):
+            _reconcile(links, undecided, differ)
             clusters = _clusters(known, links, options, result)
+            _settle(known, clusters, undecided)
         result.tables = {
             "links": schema.from_rows("links", [links[pair] for pair in sorted(links)]),
             "undecided": schema.from_rows("undecided", [undecided[pair] for pair in sorted(undecided)]),
@@ -372,8 +377,10 @@ def _link(known: _Known, pair: IdPair, kind: str, proposers: list[str]) -> Row:
     }
 
 
-def _overruled(known: _Known, log: pa.Table, links: dict[IdPair, Row], undecided: dict[IdPair, Row]) -> None:
-    """A person's word on a pair wins over the machine's; the latest counts."""
+def _overruled(
+    known: _Known, log: pa.Table, links: dict[IdPair, Row], undecided: dict[IdPair, Row], differ: set[IdPair]
+) -> None:
+    """A person's word on a pair wins over the machine's; the latest counts. `differ`: pairs that are no copies."""
     for event in log.sort_by("number").to_pylist():
         if event["field"] != "pair":
             continue
@@ -384,8 +391,33 @@ def _overruled(known: _Known, log: pa.Table, links: dict[IdPair, Row], undecided
         undecided.pop(pair, None)
         if json.loads(event["after"]) == "different":
             links.pop(pair, None)
-        elif pair not in links or links[pair]["kind"] not in COPY_KINDS:
+            differ.add(pair)
+            continue
+        differ.discard(pair)
+        if pair not in links or links[pair]["kind"] not in COPY_KINDS:
             links[pair] = _link(known, pair, "transformed", [f"person: {event['by']}"])
+
+
+def _reconcile(links: dict[IdPair, Row], undecided: dict[IdPair, Row], differ: set[IdPair]) -> None:
+    """Move links that would make copies of two images that differ to undecided."""
+    copies = {pair: _strength(row) for pair, row in links.items() if row["kind"] in COPY_KINDS}
+    for pair in cluster.reconciled(copies, differ)[1]:
+        del links[pair]
+        undecided[pair] = {"image_a": pair[0], "image_b": pair[1], "reason": _TORN}
+
+
+def _settle(known: _Known, clusters: Sequence[Row], undecided: dict[IdPair, Row]) -> None:
+    """Drop undecided pairs that other pairs decide: both in one cluster, or copies of two pictures of one scan."""
+    member: dict[str, str] = {row["image_id"]: row["cluster"] for row in clusters}
+    passes: dict[str, set[str]] = {}
+    for row in known.rows:
+        if row["scan_id"] is not None:
+            name = str(row["image_id"])
+            passes.setdefault(member.get(name, name), set()).add(row["scan_id"])
+    for pair in list(undecided):
+        one, other = (member.get(name, name) for name in pair)
+        if one == other or passes.get(one, set()) & passes.get(other, set()):
+            del undecided[pair]
 
 
 def _clusters(known: _Known, links: Mapping[IdPair, Row], options: Options, result: Result) -> list[Row]:
@@ -406,7 +438,9 @@ def _clusters(known: _Known, links: Mapping[IdPair, Row], options: Options, resu
 
 
 def _strength(row: Row) -> float:
-    """How sure a link is: equal bytes or pixels and a person's word are beyond doubt."""
+    """How sure a link is: equal bytes or pixels are beyond doubt, and a person's word is above all."""
+    if row["proposed_by"][0].startswith("person"):
+        return 2.0
     told = [row[name] for name in ("ncc", "worst_tile") if row.get(name) is not None]
     return float(min(told, default=1.0))
 
