@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from xqdata import manifest
-from xqdata.audit.finding import Evidence, Finding
+import numpy as np
+import pyarrow as pa
+
+from xqdata import manifest, schema
+from xqdata.audit.copies import copies_and_ties, undecided
+from xqdata.audit.finding import HIGH, Evidence, Finding, ranked
+from xqdata.audit.identity import columns, conditions, values_looked_at
+from xqdata.audit.material import Material, gather
 from xqdata.errors import InputError
-from xqdata.manifest import Project
+from xqdata.manifest import Origin, Project
+from xqdata.status import status
 from xqdata.taxonomy import Taxonomy
 
 Progress = Callable[[str, int, int], None]
@@ -44,7 +52,8 @@ class Facts:
     """What was looked at, for the terminal and the page.
 
     `parts`: images by part; `tested`: the parts that stand as test side, `against` the others; both hold all of them
-    where every part is tested once. `checked`: by source, how many values or links were looked at. `claims`: columns
+    where every part is tested once. `leaking`: images of the tested parts that a finding of severity high concerns.
+    `checked`: by source, how many values or links were looked at. `claims`: columns
     that the split claims to keep apart. `radius`: bits of the pHash within which every pair was proposed, None without
     dedup. `warnings`: what makes the audit less than it could be; `notes`: what was looked at and gave no finding, or
     could not be looked at, and why.
@@ -55,6 +64,7 @@ class Facts:
     parts: Mapping[str, int]
     tested: tuple[str, ...]
     against: tuple[str, ...]
+    leaking: int = 0
     checked: Mapping[str, int] = field(default_factory=dict)
     claims: tuple[str, ...] = ()
     radius: int | None = None
@@ -78,4 +88,79 @@ def audit(project: Project, taxonomy: Taxonomy, options: Options = Options()) ->
     Raises TableError where images or the split do not stand, InputError where they do not belong together.
     """
     with manifest.lock(project.state, "audit"):
-        raise NotImplementedError
+        material = gather(project, taxonomy, options.name, options.apart)
+        found = [*copies_and_ties(material), *columns(material), *conditions(material), *undecided(material)]
+        findings = ranked(finding for finding, _ in found)
+        evidence = tuple(pair for _, pairs in found for pair in pairs)
+        facts = _facts(project, material, options, _leaking(material, findings, evidence))
+        changed = _write(project, options, findings, evidence, material.inputs)
+        return Audit(findings, evidence, facts, changed)
+
+
+def _leaking(material: Material, findings: Iterable[Finding], evidence: Iterable[Evidence]) -> int:
+    high = {finding.kind for finding in findings if finding.severity == HIGH}
+    tested = {material.ids[row] for row in np.flatnonzero(material.tested).tolist()}
+    both = {image for pair in evidence if pair.kind in high for image in (pair.image_test, pair.image_train)}
+    return len(tested & both)
+
+
+def _facts(project: Project, material: Material, options: Options, leaking: int) -> Facts:
+    sides = material.sides
+    held = np.bincount(material.part[material.has_part], minlength=len(sides.names)).tolist()
+    links = dict(Counter(material.links["kind"].to_pylist()))
+    radius = manifest.provenance(project, "links").options.get("radius") if material.deduplicated else None
+    return Facts(
+        f"splits/{options.name}",
+        int(material.has_part.sum()),
+        dict(zip(sides.names, held, strict=True)),
+        sides.test_names,
+        sides.other_names,
+        leaking,
+        {**links, **values_looked_at(material)},
+        material.claims.apart,
+        radius,
+        tuple(_warnings(project, material, options)),
+        material.notes,
+    )
+
+
+def _warnings(project: Project, material: Material, options: Options) -> Iterator[str]:
+    if not material.deduplicated:
+        yield (
+            "xqdata dedup has not run, so only equal bytes, equal pixels and columns were looked at: run xqdata dedup, "
+            "then this again"
+        )
+    for table in status(project, {}):
+        if table.name in ("images", "links", "duplicates", "masks", f"splits/{options.name}"):
+            yield from (f"{table.name} is stale: {reason}" for reason in table.stale)
+
+
+def _write(
+    project: Project,
+    options: Options,
+    findings: Iterable[Finding],
+    evidence: Iterable[Evidence],
+    inputs: Mapping[str, str],
+) -> bool:
+    """Write both tables unless they stand already with the same content and origin; whether they were written."""
+    name = f"audits/{options.name}"
+    rows = [{key: value for key, value in asdict(finding).items() if key != "intended"} for finding in findings]
+    unique = {(pair.kind, pair.image_test, pair.image_train): asdict(pair) for pair in evidence}
+    tables = {
+        name: schema.from_rows(name, rows),
+        f"{name}.evidence": schema.from_rows(f"{name}.evidence", unique.values()),
+    }
+    intended = sorted(finding.kind for finding in findings if finding.intended)
+    origin = Origin("audit", {**options.told(), "intended": intended}, inputs)
+    if all(_stands(project, one, table, origin) for one, table in tables.items()):
+        return False
+    manifest.write(project, tables, origin)
+    return True
+
+
+def _stands(project: Project, name: str, table: pa.Table, origin: Origin) -> bool:
+    if not manifest.exists(project, name):
+        return False
+    known = manifest.provenance(project, name)
+    digest = str(manifest.digest(schema.table(name), table))
+    return (known.digest, known.options, known.inputs) == (digest, origin.options, origin.inputs)

@@ -1,0 +1,250 @@
+"""What an audit looks at: the images of a split with their effective labels, their parts, and what joins them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+
+from xqdata import groups, labels, manifest, schema
+from xqdata.audit.sides import Sides, sides
+from xqdata.errors import InputError
+from xqdata.groups import IDENTITY, ON_REQUEST, Ints, Ties
+from xqdata.manifest import Project
+from xqdata.schema import COPY_KINDS, TIE_KINDS
+from xqdata.splits import Request, expression
+from xqdata.taxonomy import Taxonomy
+
+Flags = NDArray[np.bool_]
+
+# What effective labels need, then what the findings are about.
+_LABELS = (
+    *("image_id", "sha256", "moved_from", "missing", "object", "objects", "scan_type", "container"),
+    *("multiplicity", "clutter", "specimens", "label_source"),
+)
+_LOOKED_AT = (
+    *("path", "page", "pixel_hash", "std", "phash256", "format", "bytes", "bit_depth", "width", "height"),
+    *("acquired_at", "scanner_make", "scanner_model", "scanner_serial", "operator"),
+    *("scan_id", "bag", "session", "series", "container_id"),
+)
+# Pictures that show next to nothing are equal to each other without being copies: below this standard deviation of
+# grey values, as a share of their range, as in `xqdata dedup`.
+_LEAST_CONTRAST = 0.004
+
+
+@dataclass(frozen=True)
+class Claims:
+    """What a split says of itself. `apart`: columns no value of which lies in two parts. `axes`: those of them that cut
+    through the classes on purpose. `given_up`: what it knowingly lets leak. `test_where`, `test_after`: the condition
+    for the test part. `random`: drawn at random, so that it claims nothing.
+    """
+
+    apart: tuple[str, ...] = ()
+    axes: tuple[str, ...] = ()
+    given_up: tuple[str, ...] = ()
+    test_where: str | None = None
+    test_after: str | None = None
+    random: bool = False
+
+
+@dataclass(frozen=True)
+class Material:
+    """The rows of images by image_id, with effective labels.
+
+    `part`: (rows,) number of the part among `sides.names`; -1 for rows without, and for images that are missing or
+    were rejected since. `a`, `b`: (links,) the rows that each row of `links` joins; `copies`: (rows,) the cluster of
+    copies by the table `duplicates`, its number, or -1. `tables`: those that stand, of all that an audit reads.
+    """
+
+    images: pa.Table
+    part: Ints
+    sides: Sides
+    claims: Claims
+    links: pa.Table
+    a: Ints
+    b: Ints
+    copies: Ints
+    undecided: tuple[Ints, Ints]
+    inputs: Mapping[str, str] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
+
+    @cached_property
+    def has_part(self) -> Flags:
+        """Rows that have a part."""
+        return np.asarray(self.part >= 0)
+
+    @cached_property
+    def tested(self) -> Flags:
+        """Rows of a part that is tested."""
+        return self.sides.of(self.part)
+
+    @cached_property
+    def against(self) -> Flags:
+        """Rows that tested ones are tested against; all that have a part where every part is tested once."""
+        return self.has_part if self.sides.rotates else self.has_part & ~self.tested
+
+    @cached_property
+    def ids(self) -> list[str]:
+        """The image ids."""
+        found: list[str] = self.images["image_id"].to_pylist()
+        return found
+
+    @cached_property
+    def paths(self) -> list[str]:
+        """The images' paths."""
+        found: list[str] = self.images["path"].to_pylist()
+        return found
+
+    @property
+    def deduplicated(self) -> bool:
+        """Whether dedup has run."""
+        return "links" in self.inputs
+
+    @cached_property
+    def component(self) -> Ints:
+        """(rows,) what may not be separated: the first row of what identity columns, links and copies join."""
+        tying = [name for name in (*IDENTITY, *ON_REQUEST) if name in IDENTITY or name in self.claims.apart]
+        ties = [groups.column_ties(self.images, name, self.has_part) for name in tying]
+        return groups.components(self.images.num_rows, [*ties, self.tie(*COPY_KINDS, *TIE_KINDS), self.copy_tie])
+
+    def tie(self, *kinds: str) -> Ties:
+        """The links of some kinds as ties, each link a value."""
+        mine = np.isin(self.links["kind"].to_numpy(zero_copy_only=False), kinds) if len(self.a) else np.zeros(0, bool)
+        number = np.arange(int(mine.sum()))
+        ends, twice = np.append(self.a[mine], self.b[mine]), np.append(number, number)
+        return Ties("links", ends, twice, pa.array([""] * len(number)))
+
+    @cached_property
+    def copy_tie(self) -> Ties:
+        """The clusters of `duplicates` as ties."""
+        rows = np.flatnonzero(self.copies >= 0)
+        return Ties("copies", rows, self.copies[rows], pa.array([""] * (int(self.copies.max(initial=-1)) + 1)))
+
+
+def gather(project: Project, taxonomy: Taxonomy, name: str, apart: tuple[str, ...] = ()) -> Material:
+    """Read what an audit of `splits/NAME` needs. Raises TableError where images or the split do not stand, InputError
+    where the split holds images that images does not, or no part.
+    """
+    split = manifest.read(project, f"splits/{name}", ["image_id", "part"])
+    claims = _claims(manifest.provenance(project, f"splits/{name}").options, apart)
+    images, out = _images(project, taxonomy, claims)
+    unknown = pc.invert(pc.is_in(split["image_id"], images["image_id"].combine_chunks()))
+    if pc.any(unknown).as_py():
+        count = pc.sum(unknown).as_py()
+        hint = (
+            "run xqdata split again" if name == "default" else f"run xqdata split --name {name} again, with its options"
+        )
+        raise InputError(f"holds {count:,} images that the table images lacks", where=f"splits/{name}", hint=hint)
+    parts = split["part"].take(pc.index_in(images["image_id"], split["image_id"].combine_chunks())).combine_chunks()
+    found = sides(set(pc.unique(split["part"]).to_pylist()) - {None})
+    if not found.names:
+        raise InputError("gives no image a part, so there is nothing to audit", where=f"splits/{name}")
+    part = pc.index_in(parts, pa.array(found.names)).fill_null(-1).to_numpy().astype(np.int64)
+    notes = _notes(images, split, out & (part >= 0))
+    part[out] = -1
+    links = _table(project, "links")
+    if "links" not in manifest.standing(project):
+        links = _exact(images, ~out)
+    a, b, known = _ends(images, links)
+    undecided = _table(project, "undecided")
+    return Material(
+        images,
+        part,
+        found,
+        claims,
+        links.filter(pa.array(known)),
+        a,
+        b,
+        _clusters(images, _table(project, "duplicates")),
+        _ends(images, undecided)[:2],
+        _inputs(project, name),
+        notes,
+    )
+
+
+def _inputs(project: Project, name: str) -> dict[str, str]:
+    wanted = ("images", "labels", "links", "undecided", "masks", "duplicates", f"splits/{name}")
+    return {t: manifest.provenance(project, t).digest for t in wanted if manifest.exists(project, t)}
+
+
+def _claims(options: Mapping[str, Any], apart: tuple[str, ...]) -> Claims:
+    """What the provenance of a split claims; one that xqdata did not make claims nothing but `apart`."""
+    told = options.get("request")
+    if not isinstance(told, Mapping):
+        return Claims(apart)
+    known = {key: value for key, value in told.items() if key in Request.__dataclass_fields__}
+    lists = {key: tuple(value) for key, value in known.items() if isinstance(value, list)}
+    request = Request(**{**known, **lists, "parts": tuple(told["parts"].items())})
+    if request.method == "random":
+        return Claims(apart, random=True)
+    own = (*request.identity, *request.axes, *apart)
+    return Claims(tuple(dict.fromkeys(own)), request.axes, request.allow_leak, request.test_where, request.test_after)
+
+
+def _images(project: Project, taxonomy: Taxonomy, claims: Claims) -> tuple[pa.Table, Flags]:
+    """All rows of images by image_id with effective labels; and which are missing or rejected."""
+    asked = [*claims.apart, *expression.all_columns([claims.test_where])]
+    raw = manifest.read(project, "images", list(dict.fromkeys([*_LABELS, *_LOOKED_AT, *asked])))
+    judged = labels.effective(raw, labels.log(project), taxonomy)
+    rejected = raw.filter(pc.invert(pc.is_in(raw["image_id"], judged["image_id"].combine_chunks())))
+    images = pa.concat_tables([judged, rejected]).sort_by("image_id").combine_chunks()
+    out = pc.or_(images["missing"], pc.is_in(images["image_id"], rejected["image_id"].combine_chunks()))
+    return images, out.to_numpy(zero_copy_only=False)
+
+
+def _notes(images: pa.Table, split: pa.Table, gone: Flags) -> tuple[str, ...]:
+    """What makes the split another one than its table says."""
+    new = pc.invert(pc.is_in(images["image_id"], split["image_id"].combine_chunks()))
+    told = []
+    if count := pc.sum(pc.and_(new, pc.invert(images["missing"]))).as_py():
+        told.append(f"{count:,} images are not in the split: they came later and were not looked at")
+    if gone.any():
+        told.append(f"{int(gone.sum()):,} images of the split are missing or were rejected since, and do not count")
+    return tuple(told)
+
+
+def _table(project: Project, name: str) -> pa.Table:
+    return manifest.read(project, name) if manifest.exists(project, name) else schema.empty(name)
+
+
+def _exact(images: pa.Table, present: Flags) -> pa.Table:
+    """Without dedup: links between images of equal bytes or equal pixels, each with the first of its like."""
+    shows = pc.fill_null(pc.greater_equal(images["std"], _LEAST_CONTRAST), True).to_numpy(zero_copy_only=False)
+    rows = np.flatnonzero(present & shows)
+    ids = images["image_id"].to_pylist()
+    by_bytes: dict[tuple[str, int], int] = {}
+    by_pixels: dict[str, int] = {}
+    found = []
+    listed = images.select(["sha256", "page", "pixel_hash"]).take(pa.array(rows)).to_pylist()
+    for row, told in zip(rows.tolist(), listed, strict=True):
+        one = by_bytes.setdefault((told["sha256"], told["page"]), row)
+        other = by_pixels.setdefault(told["pixel_hash"], row)
+        if one != row:
+            found.append({"image_a": ids[one], "image_b": ids[row], "kind": "bytes", "proposed_by": ["bytes"]})
+        elif other != row:
+            found.append({"image_a": ids[other], "image_b": ids[row], "kind": "pixels", "proposed_by": ["pixels"]})
+    return schema.from_rows("links", found)
+
+
+def _ends(images: pa.Table, pairs: pa.Table) -> tuple[Ints, Ints, Flags]:
+    """The rows at both ends of each pair whose images are both known, and which pairs those are."""
+    ids = images["image_id"].combine_chunks()
+    a, b = (pc.index_in(pairs[end], ids).fill_null(-1).to_numpy().astype(np.int64) for end in ("image_a", "image_b"))
+    known = (a >= 0) & (b >= 0)
+    return a[known], b[known], known
+
+
+def _clusters(images: pa.Table, duplicates: pa.Table) -> Ints:
+    number = np.full(images.num_rows, -1)
+    place = pc.index_in(duplicates["image_id"], images["image_id"].combine_chunks()).fill_null(-1).to_numpy()
+    known = place >= 0
+    names = duplicates["cluster"].to_numpy(zero_copy_only=False)[known]
+    if known.any():
+        number[place[known]] = np.unique(names, return_inverse=True)[1]
+    return number.astype(np.int64)
