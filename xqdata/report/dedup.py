@@ -17,6 +17,18 @@ from xqdata.schema import COPY_KINDS
 # So many of each sort are shown, so that the page stays below 10 MB.
 _CLUSTERS, _TIES, _UNDECIDED = 300, 100, 100
 _MEMBERS = 12
+_WORDS = (
+    ("bytes, pixels", "two files with the same bytes; the same pixels in another file"),
+    ("re-encoded", "the same size and orientation, compressed with loss"),
+    ("transformed", "resized, turned, mirrored, or trimmed with 95% of the larger picture shared"),
+    ("rescan, same-bag", "one bag through the tunnel again; with its items moved about"),
+    ("crop", "windows of one scan that share less"),
+    ("turned", "how the second picture is turned (r) or mirrored and turned (m), in degrees, to lie on the first"),
+    ("correlation", "how well the two agree over what is not air; 1 is the same"),
+    ("worst tile", "the same where they agree least: an item that was added shows here"),
+    ("overlap", "share of the larger picture that the other one shows"),
+    ("features", "local features that agree on one geometry"),
+)
 
 Row = Mapping[str, Any]
 
@@ -59,6 +71,7 @@ def text(project: Project) -> str:
         ties_total=len(ties),
         undecided=[_pair(shelf, row, []) for row in undecided[:_UNDECIDED]],
         undecided_total=len(undecided),
+        words=_WORDS,
     )
 
 
@@ -126,15 +139,18 @@ def _strip(shelf: _Shelf, cluster: _Cluster, mood: str = "") -> dict[str, Any]:
         "tags": [(kind, "accent") for kind in kinds] + [(label, mood or "soft") for label in labels],
         "members": [shelf.figure(row["image_id"], row["kept"], row["reason"]) for row in shown],
         "links": [_evidence(shelf, link) for link in cluster.links],
+        "say": [],
     }
 
 
 def _pair(shelf: _Shelf, row: Row, links: Sequence[Row]) -> dict[str, Any]:
+    ends = " ".join(row[end] for end in ("image_a", "image_b"))
     return {
         "title": row["kind"] if links else row["reason"],
         "tags": [],
         "members": [shelf.figure(row[end]) for end in ("image_a", "image_b")],
         "links": [_evidence(shelf, link) for link in links],
+        "say": [] if links else [f"xqdata dedup --{word} {ends}" for word in ("same", "different")],
     }
 
 
