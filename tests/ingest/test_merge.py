@@ -1,11 +1,13 @@
 """Several raw folders, several runs: what stays, what goes, and what moved.
 
 Wrong while green would be: a log for two folders that rejects half of itself in each; a copy that was always there and
-is taken for a file that moved; options of one folder told of another.
+is taken for a file that moved; labels of an old place that outlive what the new place says; options of one folder told
+of another.
 """
 
 from __future__ import annotations
 
+import json
 import shutil
 from datetime import datetime
 from pathlib import Path
@@ -131,6 +133,72 @@ def test_a_file_that_moved_twice_keeps_its_verdict(read, two, project, reference
         read(two[0])
         read(two[0])
     assert effective(project, reference) == {"A1.png": None, "y.png": "mango"}
+
+
+def coco(folder: Path, *drawn: str) -> None:
+    listed = sorted(p.relative_to(folder).as_posix() for p in folder.rglob("*.png"))
+    images = [{"id": name, "file_name": name} for name in listed]
+    boxes = [{"image_id": name, "category_id": 1, "bbox": [1, 2, 3, 4]} for name in drawn]
+    categories = [{"id": 1, "name": "apple"}]
+    text = json.dumps({"images": images, "categories": categories, "annotations": boxes})
+    (folder / "boxes.json").write_text(text, "utf-8")
+
+
+def said(project: Project, *columns: str) -> dict[str, tuple[object, ...]]:
+    return {r["path"]: tuple(r[c] for c in columns) for r in table(project) if not r["missing"]}
+
+
+def test_a_file_that_moved_keeps_what_was_said_of_it(read, tmp_path, project):
+    raw = tmp_path / "raw"
+    for n in range(3):
+        save(raw / f"apple/single basket/{n}.png", seed=n)
+    (raw / "log.csv").write_text("file,specimen,kvp\napple/single basket/0.png,7,160\n")
+    read(raw)
+    for old, new in (("apple/single basket/0.png", "done/0.png"), ("done/0.png", "mango/0.png")):
+        (raw / new).parent.mkdir()
+        (raw / old).rename(raw / new)
+        result = read(raw)
+        assert [new in note for note in result.accounts[0].notes if "moved" in note] == [True]
+        told = said(project, "object", "specimens", "scan_type", "kvp")
+        # The folder mango says what it shows: the specimen of the apple does not come along.
+        what = ("apple", ["apple-7"]) if "done" in new else ("mango", None)
+        assert told[new] == (*what, "single_basket", 160.0)
+        assert not read(raw).changed
+
+
+def test_a_file_whose_old_place_was_filled_keeps_what_was_said_of_it(read, tmp_path, project):
+    raw = tmp_path / "raw"
+    save(raw / "apple/0.png", seed=1)
+    coco(raw, "apple/0.png")
+    read(raw)
+    (raw / "done").mkdir()
+    (raw / "apple/0.png").rename(raw / "done/0.png")
+    (raw / "boxes.json").unlink()
+    read(raw)
+    save(raw / "apple/0.png", seed=2)
+    for _ in range(2):
+        read(raw)
+        assert said(project, "object") == {"apple/0.png": ("apple",), "done/0.png": ("apple",)}
+        drawn = [box["image_id"] for box in table(project, "detections")]
+        assert drawn == [ids(project)["done/0.png"]]
+
+
+def test_a_file_that_moved_keeps_its_boxes_until_an_annotation_speaks_of_it(read, tmp_path, project):
+    raw = tmp_path / "raw"
+    save(raw / "a/0.png")
+    coco(raw, "a/0.png")
+    read(raw)
+    (raw / "b").mkdir()
+    (raw / "a/0.png").rename(raw / "b/0.png")
+    for _ in range(2):
+        read(raw)
+        assert said(project, "objects") == {"b/0.png": (["apple"],)}
+        drawn = {box["image_id"]: box["label"] for box in table(project, "detections")}
+        assert drawn == {row["image_id"]: "apple" for row in table(project)}
+    coco(raw)
+    read(raw)
+    assert said(project, "objects") == {"b/0.png": (None,)}
+    assert [box["image_id"] for box in table(project, "detections")] == [ids(project)["a/0.png"]]
 
 
 def test_a_copy_that_was_always_there_is_no_move(read, two, project, reference):

@@ -102,6 +102,22 @@ def test_a_name_that_two_files_bear_is_nobodys_to_choose(raw, tree):
     assert [item for item, _ in problems(reading)] == ["images 0", "annotations 1"]
 
 
+@pytest.mark.parametrize("listing", ["{}.json", "instances_{}2017.json", "xray_test_{}.json"])
+def test_a_listing_called_after_a_folder_means_the_pictures_there(raw, tree, listing):
+    for part in ("train", "val"):
+        save(raw / f"images/{part}/1.png")
+        write(raw / "annotations" / listing.format(part), [image(1, "1.png")], [note(1, 1, box=(1, 2, 3, len(part)))])
+    reading = Coco().read(tree())
+    assert boxes(reading) == {f"images/{part}/1.png": [("knife", 1, 2, 3, len(part))] for part in ("train", "val")}
+    assert not problems(reading)
+
+
+def test_captions_are_no_boxes(raw, tree):
+    save(raw / "1.png")
+    write(raw / "captions.json", [image(1, "1.png")], [{"id": 1, "image_id": 1, "caption": "a bag"}])
+    assert Coco().sniff(tree()) is None
+
+
 @pytest.mark.parametrize(
     ("images", "notes", "expected"),
     [
@@ -109,8 +125,8 @@ def test_a_name_that_two_files_bear_is_nobodys_to_choose(raw, tree):
         ([image(1, "")], [], ("images 0", "no file is called ''")),
         ([{"id": 1}], [], ("images 0", "file_name is missing")),
         ([{"file_name": "a.png"}], [], ("images 0", "id is missing")),
-        (["a.png"], [], ("images 0", "string indices must be integers, not 'str'")),
-        ([image(1, 5)], [], ("images 0", "")),
+        (["a.png"], [], ("images 0", "is 'a.png', not keys and values")),
+        ([image(1, 5)], [], ("images 0", "file_name is 5, not a text")),
         ([image([1], "a.png")], [], ("images 0", "unhashable type: 'list'")),
         ([image(9, "a.png")], [], ("images 1", "the id 9 stands twice")),
         ([], [note(4, 8)], ("annotations 4", "there is no image 8")),
@@ -125,8 +141,13 @@ def test_a_name_that_two_files_bear_is_nobodys_to_choose(raw, tree):
         ([], [note(4, 9, box=(1, 2, 3, "x"))], ("annotations 4", "height is 'x'")),
         ([], [note(4, 9, box=(1, 2, None, 4))], ("annotations 4", "its box has no width")),
         ([], [{"image_id": 9, "category_id": 1}], ("annotations 0", "bbox is missing")),
-        ([], [{"image_id": 9, "category_id": 1, "bbox": None}], ("annotations 0", "'NoneType' object is not iterable")),
-        ([], [None], ("annotations 0", "'NoneType' object is not subscriptable")),
+        ([], [{"image_id": 9, "category_id": 1, "bbox": None}], ("annotations 0", "its box is None, not x, y")),
+        (
+            [],
+            [{"image_id": 9, "category_id": 1, "bbox": "1 2 3 4"}],
+            ("annotations 0", "its box is '1 2 3 4', not x, y, width, height"),
+        ),
+        ([], [None], ("annotations 0", "is None, not keys and values")),
     ],
 )
 def test_a_row_that_cannot_be_used_is_told_and_the_others_are_read(raw, tree, images, notes, expected):

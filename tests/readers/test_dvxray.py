@@ -81,7 +81,7 @@ def test_a_missing_partner(raw, tree):
 @pytest.mark.parametrize(
     ("objects", "expected"),
     [
-        (["Gun"], ("object 1", "string indices must be integers, not 'str'")),
+        (["Gun"], ("object 1", "is 'Gun', not keys and values")),
         ([{"ol_bb": [1, 2, 4, 6]}], ("object 1", "label is missing")),
         ([{"label": None, "ol_bb": [1, 2, 4, 6]}], ("object 1", "it has no name")),
         ([{"label": "Gun", "ol_bb": [1, 2, 4]}], ("object 1, OL", THREE)),
@@ -90,7 +90,7 @@ def test_a_missing_partner(raw, tree):
         ({"Gun": 1}, ("the whole file", "objects is {'Gun': 1}, not a list")),
         ("Gun", ("the whole file", "objects is 'Gun', not a list")),
         (b'{"objects": [', ("the whole file", "Expecting value: line 1 column 14 (char 13)")),
-        (b"[]", ("the whole file", "list indices must be integers or slices, not str")),
+        (b"[]", ("the whole file", "holds a list, not keys and values")),
         (b"{}", ("the whole file", "objects is missing")),
     ],
 )  # fmt: skip

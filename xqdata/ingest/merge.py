@@ -3,12 +3,22 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from xqdata import schema
+from xqdata.ingest.describe import DESCRIBED
+
+# Columns that mean something only together: a file that moved keeps all of a group, or what its new place says.
+_GROUPS = (
+    ("objects", "object", "specimens", "label_source"),
+    ("scan_type", "container", "multiplicity", "clutter"),
+)
+# Which readers spoke is told of this run; polarity is measured with the pixels.
+_OTHERS = tuple((c,) for c in DESCRIBED if c not in ("reader", "polarity", *_GROUPS[0], *_GROUPS[1]))
 
 
 def others_kept(name: str, before: pa.Table, pieces: Sequence[pa.Table], roots: Sequence[str]) -> pa.Table:
@@ -65,6 +75,56 @@ def moves(before: pa.Table, images: pa.Table, lost: pa.Table) -> pa.Table:
         for image, sha, page in rows
     ]
     return _with(images, "moved_from", found)
+
+
+def carried(
+    before: tuple[pa.Table, pa.Table], images: pa.Table, lost: pa.Table, detections: pa.Table, spoken: Collection[str]
+) -> tuple[pa.Table, pa.Table, list[str]]:
+    """`images` and `detections` in which files that moved keep what was said of them, and the paths of those files.
+
+    What the new place says holds; only what it leaves open is taken from the row of the old place. Boxes come along
+    where the objects are the same and no annotation speaks of the new place. `before`: images and detections as they
+    stood. `spoken`: paths that an annotation speaks of, even if it draws nothing there: they keep neither objects nor
+    boxes.
+    """
+    places = list(zip(*(images[c].to_pylist() for c in ("image_id", "moved_from", "path")), strict=True))
+    origins = {image: origin for image, origin, _ in places if origin is not None}
+    if not origins:
+        return images, detections, []
+    old = _by_id(lost, origins.values())
+    # Where the old place holds another file by now, what was carried before is all that is left of it.
+    own = _by_id(before[0], [image for image, origin in origins.items() if origin not in old])
+    columns = {c: images[c].to_pylist() for group in (*_GROUPS, *_OTHERS) for c in group}
+    kept: list[str] = []
+    drawn: dict[str, str] = {}  # by image: whose boxes it keeps
+    for n, (image, origin, path) in enumerate(places):
+        row = old.get(origin) or own.get(image)
+        if row is None:
+            continue
+        open_groups = [g for g in (*_GROUPS, *_OTHERS) if all(columns[c][n] is None for c in g)]
+        if path in spoken:
+            open_groups = [g for g in open_groups if g != _GROUPS[0]]
+        fillable = [g for g in open_groups if any(row[c] is not None for c in g)]
+        for column in (c for group in fillable for c in group):
+            columns[column][n] = row[column]
+        if path not in spoken and columns["objects"][n] == row["objects"]:
+            drawn[image] = row["image_id"]
+        if fillable:
+            kept.append(path)
+    for column, values in columns.items() if kept else ():
+        images = _with(images, column, values)
+    wanted: dict[str, list[dict[str, Any]]] = {}
+    theirs = pc.is_in(before[1]["image_id"], pa.array(list(drawn.values()), pa.string()))
+    for box in before[1].filter(theirs).to_pylist():
+        wanted.setdefault(box["image_id"], []).append(box)
+    boxes = [{**box, "image_id": image} for image, origin in drawn.items() for box in wanted.get(origin, ())]
+    return images, pa.concat_tables([detections, schema.from_rows("detections", boxes)]), kept
+
+
+def _by_id(table: pa.Table, images: Collection[str]) -> dict[str | None, dict[str, Any]]:
+    names = ["image_id", *(c for group in (*_GROUPS, *_OTHERS) for c in group)]
+    found = table.filter(pc.is_in(table["image_id"], pa.array(list(images), pa.string())))
+    return {row["image_id"]: row for row in found.select(names).to_pylist()}
 
 
 def _with(table: pa.Table, column: str, values: Sequence[object]) -> pa.Table:

@@ -209,8 +209,14 @@ def _ingest_root(
     assemble.check_accounts(account.found, images, rejects, sources)
     lost = merge.gone(before["images"], root.name, images, rejects, sources)
     images = merge.moves(before["images"], images, lost)
+    spoken = {path for _, reading in readings for path in reading.boxes}
+    stood = (before["images"], before["detections"])
+    images, detections, kept = merge.carried(stood, images, lost, detections, spoken)
     account.missing = lost.num_rows
     account.notes = [note for _, reading in readings for note in reading.notes] + describer.notes()
+    if kept:
+        told = f"{len(kept)} files that moved keep what was said of them at their old place, as {kept[0]}"
+        account.notes.append(f"{told}; their new place says nothing else")
     account.notes += _lost_logs(before["sources"], root.name, files)
     return _Part(
         account,

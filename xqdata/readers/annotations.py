@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -39,13 +40,20 @@ class Annotations:
             told = f"{error.args[0]} is missing" if isinstance(error, KeyError) else str(error)
             self.bad.append(BadRow(path, one_line(item), one_line(told) or type(error).__name__))
 
-    def picture(self, name: str, source: str) -> str:
-        """The picture that `source` calls `name`; ValueError where none or several may be meant."""
-        found = _nearest(self.tree.files.find(name, source), source)
+    def picture(self, name: str, source: str, part: str = "") -> str:
+        """The picture that `source` calls `name`; ValueError where none or several may be meant.
+
+        `part`: words of which some may be the names of folders, and tell which of several pictures is meant.
+        """
+        found = _called(_nearest(self.tree.files.find(name, source), source), part)
         if len(found) != 1:
             several = f"{name!r} may be any of {len(found)} files"
             raise ValueError(several if found else f"no file is called {name!r}")
         return found[0]
+
+    def speaks_of(self, path: str) -> None:
+        """Say that an annotation is about a picture, even if it draws nothing there."""
+        self.boxes.setdefault(path, [])
 
     def name_objects(self, path: str, names: Iterable[str]) -> None:
         """Say which objects a picture shows, each once, in the order of their first naming."""
@@ -73,6 +81,17 @@ def _nearest(found: list[str], source: str) -> list[str]:
     return found
 
 
+def _called(found: list[str], part: str) -> list[str]:
+    """Of several files those that lie in the most folders called by a word of `part`; years do not count."""
+    words = _words(part)
+    scores = [len(words & {word for p in PurePosixPath(path).parent.parts for word in _words(p)}) for path in found]
+    return [path for path, score in zip(found, scores, strict=True) if score == max(scores)]
+
+
+def _words(text: str) -> set[str]:
+    return {word for word in re.split(r"[\W_]+|(?:19|20)\d\d$", text.casefold()) if word}
+
+
 def corners(label: str, edges: Iterable[Any], source: str, item: str) -> Box:
     """A box from its left, top, right and bottom edges in pixels. ValueError if they are not four rising numbers."""
     left, top, right, bottom = numbers(edges, ("left", "top", "right", "bottom"))
@@ -81,6 +100,8 @@ def corners(label: str, edges: Iterable[Any], source: str, item: str) -> Box:
 
 def numbers(values: Any, names: tuple[str, ...]) -> list[float]:
     """`values` as numbers, one for each of `names`; ValueError names the first that is none."""
+    if isinstance(values, str) or not isinstance(values, Iterable):
+        raise ValueError(f"its box is {values!r}, not {', '.join(names)}")
     given = list(values)
     if len(given) != len(names):
         raise ValueError(f"its box has {len(given)} numbers, not {', '.join(names)}")

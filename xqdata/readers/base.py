@@ -117,8 +117,9 @@ class Reading:
     """What a reader made of one raw folder.
 
     `fields`: what it says, by path, for files that it describes. `sources`: the files below the folder that it read
-    for their metadata, with their role. `notes`: lines for the person at the terminal. `boxes`: by path. `from_tags`:
-    what follows from the metadata inside a file, given its format and its tags as images reports them.
+    for their metadata, with their role. `notes`: lines for the person at the terminal. `boxes`: by path; none for a
+    picture that an annotation speaks of and draws nothing on. `from_tags`: what follows from the metadata inside a
+    file, given its format and its tags as images reports them.
     """
 
     fields: Mapping[str, Fields]

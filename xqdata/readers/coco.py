@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import PurePosixPath
 from typing import Any
 
 from xqdata.readers.annotations import Annotations, class_name, ending, load_json, numbers
@@ -35,8 +36,16 @@ def _documents(tree: Tree) -> Iterator[tuple[str, dict[str, Any]]]:
                 document = load_json(tree, path)
             except ValueError:
                 continue
-            if isinstance(document, dict) and all(isinstance(document.get(k), list) for k in ("images", "annotations")):
+            known = isinstance(document, dict) and isinstance(document.get("images"), list)
+            if known and _draws(document.get("annotations")):
                 yield path, document
+
+
+def _draws(annotations: object) -> bool:
+    """True for a list of annotations, but not of another kind, such as captions: none has a box or a category."""
+    if not isinstance(annotations, list):
+        return False
+    return not annotations or any(isinstance(a, dict) and ("bbox" in a or "category_id" in a) for a in annotations)
 
 
 def _may_be(tree: Tree, path: str) -> bool:
@@ -56,29 +65,41 @@ def _read(collected: Annotations, path: str, document: dict[str, Any]) -> None:
     pictures: dict[Any, str | None] = {}
     for number, image in enumerate(document["images"]):
         with collected.row(path, f"images {number}"):
+            _check_keys(image)
             if image["id"] in pictures:
                 raise ValueError(f"the id {image['id']!r} stands twice")
             pictures[image["id"]] = None  # known, even if its file is not
-            pictures[image["id"]] = collected.picture(image["file_name"], path)
+            if not isinstance(image["file_name"], str):
+                raise ValueError(f"file_name is {image['file_name']!r}, not a text")
+            # Files that list one part each are commonly called after it: `instances_train2017.json`.
+            pictures[image["id"]] = picture = collected.picture(image["file_name"], path, PurePosixPath(path).stem)
+            collected.speaks_of(picture)
     for number, annotation in enumerate(document["annotations"]):
         item = f"annotations {annotation.get('id', number) if isinstance(annotation, dict) else number}"
         with collected.row(path, item):
+            _check_keys(annotation)
             if annotation["image_id"] not in pictures:
                 raise ValueError(f"there is no image {annotation['image_id']!r}")
-            picture = pictures[annotation["image_id"]]
-            if picture is None:
+            shown = pictures[annotation["image_id"]]
+            if shown is None:
                 raise ValueError(f"the image {annotation['image_id']!r} has no file")
             if annotation["category_id"] not in names:
                 raise ValueError(f"there is no category {annotation['category_id']!r}")
             label = names[annotation["category_id"]]
             x, y, width, height = numbers(annotation["bbox"], ("x", "y", "width", "height"))
-            collected.boxes[picture].append(Box(label, x, y, width, height, path, item))
-            collected.name_objects(picture, [label])
+            collected.boxes[shown].append(Box(label, x, y, width, height, path, item))
+            collected.name_objects(shown, [label])
+
+
+def _check_keys(entry: object) -> None:
+    if not isinstance(entry, dict):
+        raise ValueError(f"is {entry!r}, not keys and values")
 
 
 def _names(collected: Annotations, path: str, categories: Any) -> dict[Any, str]:
     names: dict[Any, str] = {}
     for number, category in enumerate(categories if isinstance(categories, list) else []):
         with collected.row(path, f"categories {number}"):
+            _check_keys(category)
             names[category["id"]] = class_name(category["name"])
     return names

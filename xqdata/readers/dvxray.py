@@ -51,7 +51,12 @@ def _scans(tree: Tree) -> dict[str, dict[str, str]]:
 
 
 def _read(collected: Annotations, views: dict[str, str], path: str) -> None:
-    objects = load_json(collected.tree, path)["objects"]
+    document = load_json(collected.tree, path)
+    if not isinstance(document, dict):
+        raise ValueError(f"holds a {type(document).__name__}, not keys and values")
+    objects = document["objects"]
+    for picture in views:
+        collected.speaks_of(picture)
     if objects in ("None", "none", "", None):  # the scans without a prohibited item say so in place of a list
         return
     if not isinstance(objects, list):
@@ -59,6 +64,8 @@ def _read(collected: Annotations, views: dict[str, str], path: str) -> None:
     for number, entry in enumerate(objects, start=1):
         item = f"object {number}"
         with collected.row(path, item):
+            if not isinstance(entry, dict):
+                raise ValueError(f"is {entry!r}, not keys and values")
             label = class_name(entry["label"])
             for picture in views:
                 collected.name_objects(picture, [label])

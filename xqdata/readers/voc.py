@@ -50,6 +50,7 @@ def _annotations(tree: Tree) -> Iterator[str]:
 def _read(collected: Annotations, path: str) -> None:
     root = load_xml(collected.tree, path)
     picture = _picture(collected, (root.findtext("filename") or "").strip(), path)
+    collected.speaks_of(picture)
     for number, element in enumerate(root.iter("object"), start=1):
         item = f"object {number}"
         with collected.row(path, item):

@@ -136,6 +136,7 @@ def _spare(names: Mapping[str, Names], labels: list[str]) -> Names:
 
 
 def _read(collected: Annotations, picture: str, path: str, names: Names) -> None:
+    collected.speaks_of(picture)
     for number, line in enumerate(read_text(collected.tree, path).splitlines(), start=1):
         if not line.strip():
             continue
