@@ -50,6 +50,37 @@ def test_several_objects(raw, tree):
     assert not problems(reading)
 
 
+def test_masks_are_no_pictures(run, raw, project):
+    for n in (1, 2):
+        save(raw / f"VOC/JPEGImages/{n}.png", seed=n)
+        for folder in ("SegmentationClass", "SegmentationObject"):
+            save(raw / f"VOC/{folder}/{n}.png", seed=n)
+    save(raw / "SegmentationClass/3.png")  # beside no folder of pictures: nothing says that it is a mask
+    write(raw / "VOC/Annotations/1.xml", thing())
+    write(raw / "VOC/Annotations/2.xml", thing(), filename="1.png")
+    write(raw / "VOC/Annotations/4.xml", thing(), filename="4.png")
+    run(raw)
+    images = {row["path"]: row["objects"] for row in manifest.read(project, "images").to_pylist()}
+    assert images == {
+        "SegmentationClass/3.png": None,
+        "VOC/JPEGImages/1.png": ["knife"],
+        "VOC/JPEGImages/2.png": ["knife"],
+    }
+    roles = manifest.read(project, "sources")["role"].to_pylist()
+    assert sorted(roles) == ["annotation"] * 3 + ["sidecar"] * 4
+    rejects = [(row["path"], row["message"]) for row in manifest.read(project, "rejects").to_pylist()]
+    assert rejects == [("VOC/Annotations/4.xml", "no file is called '4.png'")]
+
+
+def test_a_mask_whose_picture_is_gone_gets_no_boxes(raw, tree):
+    save(raw / "JPEGImages/2.png")
+    save(raw / "SegmentationClass/1.png")
+    write(raw / "Annotations/1.xml", thing(), filename="1.jpg")
+    reading = Voc().read(tree())
+    assert not boxes(reading)
+    assert problems(reading) == [("Annotations/1.xml", "the whole file", "no file is called '1.jpg'")]
+
+
 def test_no_object(run, raw, project):
     save(raw / "1.png")
     write(raw / "1.xml")

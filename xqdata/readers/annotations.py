@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import PurePosixPath
 from typing import Any
@@ -13,16 +13,21 @@ from xml.etree import ElementTree
 
 from xqdata.errors import one_line
 from xqdata.readers.base import BadRow, Box, Reading, Tree
+from xqdata.readers.files import Files
 
 WHOLE = "the whole file"
 _TEXTS = ("utf-8-sig", "cp949")  # as operators' tables
 
 
 class Annotations:
-    """Collects what annotation files say, row by row; a row that cannot be used is told and left out."""
+    """Collects what annotation files say, row by row; a row that cannot be used is told and left out.
 
-    def __init__(self, tree: Tree) -> None:
+    `masks`: pictures that no annotation means, whatever names they bear.
+    """
+
+    def __init__(self, tree: Tree, masks: Collection[str] = ()) -> None:
         self.tree = tree
+        self.files = Files(p for p in tree.pictures if p not in masks) if masks else tree.files
         self.fields: dict[str, dict[str, object]] = defaultdict(dict)
         self.boxes: dict[str, list[Box]] = defaultdict(list)
         self.sources: dict[str, str] = {}
@@ -45,7 +50,7 @@ class Annotations:
 
         `part`: words of which some may be the names of folders, and tell which of several pictures is meant.
         """
-        found = _called(_nearest(self.tree.files.find(name, source), source), part)
+        found = _called(_nearest(self.files.find(name, source), source), part)
         if len(found) != 1:
             several = f"{name!r} may be any of {len(found)} files"
             raise ValueError(several if found else f"no file is called {name!r}")

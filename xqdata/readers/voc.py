@@ -11,6 +11,8 @@ from xqdata.readers.base import Reading, Tree
 
 _COMMENT = re.compile(r"<!--.*?-->", re.DOTALL)
 _FIRST = re.compile(r"<([A-Za-z_][\w.-]*:)?(\w+)")
+_PICTURES = "jpegimages"
+_MASKS = ("segmentationclass", "segmentationobject")
 _EDGES = ("xmin", "ymin", "xmax", "ymax")
 
 
@@ -26,7 +28,9 @@ class Voc:
 
     def read(self, tree: Tree) -> Reading:
         """Read every annotation; it belongs to the picture it names, else to the one that bears its own name."""
-        collected = Annotations(tree)
+        masks = frozenset(_masks(tree))
+        collected = Annotations(tree, masks)
+        collected.sources.update(dict.fromkeys(masks, "sidecar"))
         for path in _annotations(tree):
             collected.sources[path] = "annotation"
             with collected.row(path, WHOLE):
@@ -47,6 +51,13 @@ def _annotations(tree: Tree) -> Iterator[str]:
     return (path for path in tree.paths if ending(path) == ".xml" and is_annotation(tree, path))
 
 
+def _masks(tree: Tree) -> Iterator[str]:
+    """The pictures of objects' outlines, which lie beside the folder of pictures and bear the same names."""
+    folders = {path: PurePosixPath(path).parent for path in tree.pictures}
+    places = {folder.parent for folder in folders.values() if folder.name.lower() == _PICTURES}
+    return (p for p, folder in folders.items() if folder.name.lower() in _MASKS and folder.parent in places)
+
+
 def _read(collected: Annotations, path: str) -> None:
     root = load_xml(collected.tree, path)
     picture = _picture(collected, (root.findtext("filename") or "").strip(), path)
@@ -63,6 +74,6 @@ def _read(collected: Annotations, path: str) -> None:
 def _picture(collected: Annotations, name: str, path: str) -> str:
     # Many programs write the name of the picture that was annotated first into all of its copies: a picture that bears
     # the annotation's own name is the one that is meant.
-    own, files = PurePosixPath(path).stem, collected.tree.files
+    own, files = PurePosixPath(path).stem, collected.files
     same = PurePosixPath(name.replace("\\", "/")).stem == own and files.find(name, path)
     return collected.picture(own if not same and files.find(own, path) else name or own, path)
