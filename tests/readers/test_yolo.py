@@ -206,6 +206,29 @@ def test_labels_beside_the_pictures(raw, tree):
     assert labels(read(tree)) == {"day 1/1.png": ["0"], "images/2.png": ["1"]}
 
 
+def test_an_empty_text_beside_a_picture_is_a_label_where_others_are(run, raw, project):
+    lay(raw, {"data/1.txt": f"0 {BOX}\n", "data/2.txt": "", "other/3.txt": ""}, **{"data/notes.txt": ""})
+    run(raw)
+    assert manifest.read(project, "sources")["path"].to_pylist() == ["data/1.txt", "data/2.txt"]
+    rejects = {row["path"]: row["reason"] for row in manifest.read(project, "rejects").to_pylist()}
+    assert rejects == {"data/notes.txt": "empty", "other/3.txt": "empty"}
+
+
+@pytest.mark.parametrize(
+    ("picture", "text"),
+    [("IMAGES/1.PNG", "LABELS/1.TXT"), ("images/1.png", "labels/1.TXT"), ("Images/1.png", "labels/1.txt")],
+)
+def test_case_of_endings_and_folders_does_not_count(raw, tree, picture, text):
+    lay(raw, {}, **{text: f"0 {BOX}\n"})
+    save(raw / picture)
+    assert labels(Yolo().read(tree(picture, text))) == {picture: ["0"]}
+
+
+def test_case_of_names_counts(raw, tree):
+    lay(raw, {}, **{"labels/p.txt": f"0 {BOX}\n"})
+    assert labels(Yolo().read(tree("images/P.png", "images/p.png", "labels/p.txt"))) == {"images/p.png": ["0"]}
+
+
 def test_labels_in_their_folder_go_before_those_beside(raw, tree):
     lay(raw, {"labels/1.txt": f"1 {BOX}\n"}, **{"images/1.txt": f"0 {BOX}\n"})
     assert labels(read(tree)) == {"images/1.png": ["1"]}

@@ -16,6 +16,7 @@ from xqdata.readers.annotations import Annotations, ending, numbers, read_text
 from xqdata.readers.base import Box, Reading, Tree
 
 _NUMBER = re.compile(r"[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?")
+_LABELS = "labels"
 _NAME_FILES = ("classes.txt", "obj.names", "predefined_classes.txt")
 # A share may leave the picture by so much that it is still one: what is a number of pixels is not.
 _LARGEST_SHARE = 1.5
@@ -52,36 +53,57 @@ class Yolo:
 def _labels(tree: Tree) -> list[tuple[str, str]]:
     """Pictures and their label files."""
     if "yolo" not in tree.memo:
-        tree.memo["yolo"] = [(picture, text) for picture, text in _pairs(tree) if _is_label(tree, text)]
+        pairs = list(_pairs(tree))
+        sure = {text for _, text in pairs if _is_label(tree, text)}
+        folders = {PurePosixPath(text).parent for text in sure}
+        tree.memo["yolo"] = [
+            (picture, text)
+            for picture, text in pairs
+            if text in sure or (PurePosixPath(text).parent in folders and _is_empty(tree, text))
+        ]
     labels: list[tuple[str, str]] = tree.memo["yolo"]
     return labels
 
 
 def _pairs(tree: Tree) -> Iterator[tuple[str, str]]:
-    there = set(tree.paths)
+    there = {_spelled(path): path for path in tree.paths if ending(path) == ".txt"}
     for picture in tree.pictures:
         beside = PurePosixPath(picture).with_suffix(".txt")
         parts = list(beside.parts)
-        moved = [n for n, part in enumerate(parts[:-1]) if part == "images"]
+        moved = [n for n, part in enumerate(parts[:-1]) if part.lower() == "images"]
         if moved:
-            parts[moved[-1]] = "labels"
-        for path in dict.fromkeys((str(PurePosixPath(*parts)), str(beside))):
+            parts[moved[-1]] = _LABELS
+        for path in dict.fromkeys((_spelled(str(PurePosixPath(*parts))), _spelled(str(beside)))):
             if path in there:
-                yield picture, path
+                yield picture, there[path]
                 break
+
+
+def _spelled(path: str) -> str:
+    """A path whose ending and whose folders of labels are in lower case: in both case does not count."""
+    place = PurePosixPath(path).with_suffix(ending(path))
+    return str(PurePosixPath(*(part.lower() if part.lower() == _LABELS else part for part in place.parts)))
+
+
+def _is_empty(tree: Tree, path: str) -> bool:
+    try:
+        return not read_text(tree, path).strip()
+    except ValueError:
+        return False
 
 
 def _is_label(tree: Tree, path: str) -> bool:
     """True if some line is a box; in a folder of labels also if it is empty (no object) or begins with numbers.
 
-    Beside a picture may lie any text: there at least half of the lines must be boxes.
+    Beside a picture may lie any text: there at least half of the lines must be boxes. An empty one counts there if
+    others of its folder are labels.
     """
     try:
         lines = [line.split() for line in read_text(tree, path).splitlines() if line.strip()]
     except ValueError:
         return False
     boxes = sum(map(_is_box, lines))
-    if "labels" in PurePosixPath(path).parts[:-1]:
+    if _LABELS in (part.lower() for part in PurePosixPath(path).parts[:-1]):
         return boxes > 0 or all(_NUMBER.fullmatch(line[0]) for line in lines)
     return boxes > 0 and 2 * boxes >= len(lines)
 
