@@ -24,7 +24,15 @@ QUANTA = quanta(tube(140), Detector())
 REAL = Exposure(QUANTA)
 # A machine without any fault, of which a test then adds one.
 IDEAL = Exposure(
-    QUANTA, photons=1e18, blur=(0.0, 0.0), spread=0.0, scatter=0.0, pedestal=0.0, electronic=0.0, gain=0.0, offset=0.0
+    QUANTA,
+    photons=1e18,
+    blur=(0.0, 0.0),
+    spread=(0.0, 0.0),
+    scatter=0.0,
+    pedestal=0.0,
+    electronic=0.0,
+    gain=0.0,
+    offset=0.0,
 )
 IDEAL = replace(IDEAL, drift=0.0, flicker=0.0)
 
@@ -107,9 +115,14 @@ def test_blur_along_the_belt_and_across_it():
 
 def test_spread_joins_the_noise_of_neighbours():
     for spread, low, high in ((0.0, -0.02, 0.02), (0.6, 0.3, 0.6)):
-        noise = shot(flat(1.0), replace(IDEAL, photons=10_000, spread=spread)) - 1
+        noise = shot(flat(1.0), replace(IDEAL, photons=10_000, spread=(spread, spread))) - 1
         together = (noise[:, 1:] * noise[:, :-1]).mean() / noise.var()
         assert low < together < high
+    noise = shot(flat(1.0), replace(IDEAL, photons=10_000, spread=(0.45, 0.6))) - 1
+    along, across = (
+        (noise[y:, x:] * noise[: len(noise) - y, : noise.shape[1] - x]).mean() for x, y in ((1, 0), (0, 1))
+    )
+    assert 0.1 * noise.var() < along < 0.6 * across
 
 
 def test_scatter_is_a_veil_that_follows_what_is_bright():

@@ -41,7 +41,7 @@ class _Form:
 def basket(rng: np.random.Generator) -> tuple[Body, Room, tuple[Body, ...]]:
     """One basket: its body, the room on its floor between the ballast, and the pieces of ballast."""
     form = _Form(
-        half=(float(rng.uniform(274, 288)), float(rng.uniform(172, 179))),
+        half=(float(rng.uniform(298, 312)), float(rng.uniform(193, 200))),
         height=float(rng.uniform(108, 126)),
         lean=float(rng.uniform(8, 11)),
         corner=float(rng.uniform(24, 34)),
@@ -113,7 +113,7 @@ def _short_walls(form: _Form) -> list[Part]:
         for low, high, near, far in ((0.0, step, 0.05, 0.35), (step, h, 0.8, 1.0)):
             middle = (s * (fx + lean * (near + far) / 2), 0.0, (low + high) / 2)
             up = (s * lean * (far - near) / 2, 0.0, (high - low) / 2)
-            parts.append(plate(middle, (0, reach, 0), up, form.wall * 2.0, PLASTIC))
+            parts.append(plate(middle, (0, reach, 0), up, form.wall * 1.7, PLASTIC))
         parts.append(block((s * (fx + lean * 0.57), 0, step), (lean * 0.26, reach, form.wall * 0.6), PLASTIC))
         # The hollow behind the step is stiffened by upright ribs.
         rib = (lean * 0.6, form.wall * 0.5, h * 0.3)
@@ -128,13 +128,13 @@ def _long_walls(form: _Form) -> list[Part]:
     for s in (1, -1):
         lean = (0.0, s * form.lean / 2, h / 2)
         middle = s * ((fy + ty) / 2 - form.inset)
-        parts.append(plate((0, middle, h / 2), (form.middle, 0, 0), lean, form.wall, PLASTIC))
+        parts.append(plate((0, middle, h / 2), (form.middle, 0, 0), lean, form.wall * 1.4, PLASTIC))
         for side in (1, -1):
             half = (fx - r - form.middle) / 2
             at = (side * (form.middle + half), s * (fy + ty) / 2, h / 2)
-            parts.append(plate(at, (half, 0, 0), lean, form.wall, PLASTIC))
+            parts.append(plate(at, (half, 0, 0), lean, form.wall * 1.4, PLASTIC))
             jog = (side * form.middle, s * ((fy + ty) / 2 - form.inset / 2), h / 2)
-            parts.append(plate(jog, (0, form.inset / 2, 0), lean, form.wall * 2.2, PLASTIC))
+            parts.append(plate(jog, (0, form.inset / 2, 0), lean, form.wall * 1.8, PLASTIC))
     for s, share in product((1, -1), (0.7, 0.95)):
         at = (0.0, s * (fy + form.lean * share - form.inset), h * share)
         parts.append(block(at, (form.middle, 3.0, form.wall * 0.8), PLASTIC))
@@ -163,7 +163,7 @@ def _rim(form: _Form, rng: np.random.Generator) -> list[Part]:
     tx, ty = form.top
     radius, inner = form.corner + form.lean + form.rim, form.corner + form.lean
     straight = (tx - inner, ty - inner)
-    half = form.wall * 0.8
+    half = form.wall * 2.0  # stands for a hollow profile
     z, low = form.height - half, form.height - form.skirt / 2
     parts = []
     for s in (1, -1):
@@ -196,7 +196,7 @@ def _ribs(form: _Form, spacing: float) -> list[Part]:
         x = i * spacing
         inset = form.inset if abs(x) < form.middle else 0.0
         half = (form.rim + inset) / 2
-        parts.append(block((x, s * (ty - inset + half), z), (form.wall * 0.6, half, depth), PLASTIC))
+        parts.append(block((x, s * (ty - inset + half), z), (form.wall * 0.9, half, depth), PLASTIC))
     for s, side in product((1, -1), (1, -1)):
         parts += [
             block((s * (tx + form.rim / 2), side * y * ty, z), (form.rim / 2, form.wall * 0.6, depth), PLASTIC)

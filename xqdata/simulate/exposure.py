@@ -63,9 +63,9 @@ class Exposure:
     """How a machine reads out. Shares are of the signal in air; sizes are pixels.
 
     `photons`: that arrive at a pixel in air. `aperture`: the belt's step during one reading and the size of an element;
-    `blur`: standard deviations of the focal spot's penumbra; both along the belt and across it. `spread`: standard
-    deviation of what blurs noise too, light in the scintillator and resampling. `scatter`: share of the widely blurred
-    signal that the veil adds, what the machine takes off already subtracted; `veil`: its standard deviation;
+    `blur`: standard deviations of the focal spot's penumbra. `spread`: standard deviations of what blurs noise too,
+    light in the scintillator and resampling. All three along the belt and across it. `scatter`: share of the widely
+    blurred signal that the veil adds, what the machine takes off already subtracted; `veil`: its standard deviation;
     `pedestal`: what it adds everywhere. `electronic`: standard deviation of the amplifier's noise. `gain` and `offset`:
     standard deviations of the elements' errors after calibration, the same in every scan of the machine that `machine`
     numbers; `drift`: of the gain's change from the first column to the last, anew in each scan; `flicker`: of the
@@ -75,14 +75,14 @@ class Exposure:
     """
 
     quanta: tuple[Quanta, Quanta]
-    photons: float = 16_000.0
+    photons: float = 66_000.0
     aperture: tuple[float, float] = (1.0, 1.0)
-    blur: tuple[float, float] = (0.5, 0.5)
-    spread: float = 0.58
+    blur: tuple[float, float] = (0.55, 0.42)
+    spread: tuple[float, float] = (0.48, 0.57)
     scatter: float = 0.0006
     veil: float = 60.0
     pedestal: float = 0.0001
-    electronic: float = 0.0003
+    electronic: float = 0.00012
     gain: float = 0.002
     offset: float = 0.00012
     drift: float = 0.001
@@ -145,10 +145,10 @@ def _blurred(signal: Signals, settings: Exposure) -> Signals:
     return cv2.sepFilter2D(signal, cv2.CV_32F, along, across, borderType=cv2.BORDER_REPLICATE)  # type: ignore[return-value]
 
 
-def _spread(read: Signals, deviation: float) -> Signals:
-    if not deviation:
+def _spread(read: Signals, deviations: tuple[float, float]) -> Signals:
+    if not any(deviations):
         return read
-    return cv2.GaussianBlur(read, (0, 0), deviation, borderType=cv2.BORDER_REPLICATE)  # type: ignore[return-value]
+    return cv2.GaussianBlur(read, (0, 0), deviations[0], sigmaY=deviations[1], borderType=cv2.BORDER_REPLICATE)  # type: ignore[return-value]
 
 
 def _kernel(aperture: float, blur: float) -> NDArray[np.float32]:

@@ -8,7 +8,6 @@ were read off public scans, see `data/palettes.toml`.
 
 from __future__ import annotations
 
-import math
 import tomllib
 from dataclasses import dataclass
 from functools import cache
@@ -154,7 +153,7 @@ def colour(low: Counts, high: Counts, palette: Palette) -> Picture:
     soft, hard = _smooth(soft, style.smoothing), _smooth(hard, style.smoothing)
     blurred = _smooth(bright, style.radius)
     out = np.empty((*shape, 3), np.uint8)
-    numbers = style.sharpening, style.halo, style.opaque, -2.0 * math.log(style.air)
+    numbers = style.sharpening, style.halo, style.opaque, float(_toned(np.array(style.air), style))
     amounts = tuple(np.float32(number) for number in numbers)
     _paint(soft, hard, bright, blurred, amounts, palette.shades, palette.colours, out)
     return out
@@ -210,7 +209,7 @@ def _paint_loop(
                 shade = shades[i, np.uint32(min(value * levels, top))]
             value = min(value + sharpening * (value - blurred[y, x]), halo)
             j = np.uint32(min(max(value * levels, none), top))
-            if soft[y, x] + hard[y, x] < air:
+            if blurred[y, x] > air:
                 j = np.uint32(top)
             for channel in range(3):
                 out[y, x, channel] = colours[shade, j, channel]
