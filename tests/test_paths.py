@@ -7,6 +7,7 @@ be stored as UTF-8 or does not lead back to the file.
 from __future__ import annotations
 
 import os
+import unicodedata
 from pathlib import Path
 
 import pytest
@@ -46,3 +47,19 @@ def test_ordinary_names_stay_as_they_are(name):
 def test_bytes_that_are_not_utf_8_stand_as_escapes():
     assert paths.spell(os.fsdecode(b"caf\xe9.png")) == "caf%E9.png"
     assert paths.locate(Path("/raw"), "caf%E9.png") == Path("/raw") / os.fsdecode(b"caf\xe9.png")
+
+
+@pytest.mark.parametrize(
+    ("path", "pattern", "expected"),
+    [
+        ("high/0001.RAW", "*.raw", True),
+        ("high/0001.raw", "HIGH/*.Raw", True),
+        (unicodedata.normalize("NFD", "목이/1.bak"), "목이/*", True),  # composed and decomposed
+        ("high/0001.raw", "0001.*", True),
+        ("high/0001.raw", "high", False),
+        ("high/0001.raw", "igh/*", False),
+        ("high/a.raw", "[A-C].raw", True),
+    ],
+)
+def test_patterns_fit_names_or_paths_in_any_case(path, pattern, expected):
+    assert paths.matches(path, pattern) is expected

@@ -6,8 +6,11 @@ On Linux a name is bytes. Bytes that are not UTF-8 stand as %XX. A percent sign 
 
 from __future__ import annotations
 
+import fnmatch
 import os
 import re
+import unicodedata
+from functools import lru_cache
 from pathlib import Path
 from urllib.parse import unquote_to_bytes
 
@@ -31,3 +34,14 @@ def unspell(path: str) -> str:
 def locate(root: Path, path: str) -> Path:
     """Where the file called `path` in the tables lies below `root`."""
     return root / unspell(path)
+
+
+def matches(path: str, pattern: str) -> bool:
+    """True if the glob `pattern` fits the name or the whole of `path`; case does not count, on any system."""
+    whole, glob = _folded(path), _folded(pattern)
+    return fnmatch.fnmatchcase(whole.rpartition("/")[2], glob) or fnmatch.fnmatchcase(whole, glob)
+
+
+@lru_cache(maxsize=256)  # the same patterns for every path, and every path for some patterns
+def _folded(text: str) -> str:
+    return unicodedata.normalize("NFC", text).casefold()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import fnmatch
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
@@ -30,8 +29,7 @@ class Rules:
 
     def layout(self, path: str) -> RawLayout | None:
         """How the pixels of the file called `path` lie, where the config says that it has no header."""
-        name = path.rsplit("/", 1)[-1]
-        return next((lay for glob, lay in self.raw if fnmatch.fnmatch(name, glob) or fnmatch.fnmatch(path, glob)), None)
+        return next((lay for glob, lay in self.raw if paths.matches(path, glob)), None)
 
 
 def rules(config: IngestConfig) -> Rules:

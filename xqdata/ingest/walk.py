@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import errno
-import fnmatch
 import os
 import stat
 from collections.abc import Collection, Iterator, Sequence
@@ -109,7 +108,7 @@ def _look(entry: os.DirEntry[str], relative: str, root: Path, patterns: Sequence
     if not stat.S_ISREG(info.st_mode):
         return Refused(path, "unsupported", "neither a file nor a folder (a pipe, a socket or a device)")
     for pattern in patterns:
-        if fnmatch.fnmatch(entry.name, pattern) or fnmatch.fnmatch(path, pattern):
+        if paths.matches(path, pattern):
             return Refused(path, "ignored", f"its name matches {pattern}", info.st_size)
     return Found(path, info.st_size, info.st_mtime_ns)
 
