@@ -26,7 +26,7 @@ import numpy as np
 from judging import ALIKE, OURS, Found, Shares, floor, judge, look_alikes, of_peer, of_project, rare, stages
 from numpy.typing import NDArray
 from PIL import Image
-from workloads import COPY, RATES, Case, of_truth, real, simulated, untouched
+from workloads import COPY, KINDS, RATES, TIE, Case, of_truth, real, simulated, untouched
 
 import xqdata
 from xqdata import manifest, taxonomy
@@ -174,22 +174,17 @@ def _tell(case: Case, found: Found) -> None:
 
     kinds = case.kind_of(found.copies)
     for key, kind in zip(found.copies.tolist(), kinds.tolist(), strict=True):
-        if kind < 0 or kind >= len(COPY):
+        if kind < 0 or KINDS[kind] in TIE:
             print(f"{case.name}: false copy: {named(key)}", file=sys.stderr)
+    joined = set(found.copies.tolist())
     for key, kind in zip(case.keys.tolist(), case.kinds.tolist(), strict=True):
-        if kind < len(COPY) and key not in _as_set(found):
+        if kind < len(COPY) and key not in joined:
             print(f"{case.name}: missed {COPY[kind]}: {named(key)}", file=sys.stderr)
     for name, keys in found.ties.items():
         for key, kind in zip(keys.tolist(), case.kind_of(keys).tolist(), strict=True):
             if kind < 0:
                 print(f"{case.name}: false tie ({name}): {named(key)}", file=sys.stderr)
     print(f"{case.name}: names {sorted(found.names.items())}; undecided {len(found.undecided)}", file=sys.stderr)
-
-
-def _as_set(found: Found, kept: dict[int, set[int]] = {}) -> set[int]:  # noqa: B006
-    if id(found) not in kept:
-        kept[id(found)] = set(found.copies.tolist())
-    return kept[id(found)]
 
 
 # --- tables
