@@ -15,7 +15,7 @@ from xqdata.cli import options as opt
 from xqdata.cli.split_told import tell, tell_folds
 from xqdata.config import Config
 from xqdata.manifest import Project
-from xqdata.splits import Request, Result, column_named, grown, parse_parts, split
+from xqdata.splits import Request, Result, column_named, grown, listed, parse_parts, repair_of, split
 from xqdata.splits.request import USUAL
 from xqdata.status import status
 from xqdata.taxonomy import Taxonomy
@@ -49,6 +49,10 @@ _FIXED = (
 @click.option("--allow-leak", multiple=True, metavar="COLUMN", help="Give up what a column (or links) ties.")
 @click.option("--no-set-aside", is_flag=True, help="Refuse rather than set images aside.")
 @click.option("--from", "source", metavar="NAME", help="Keep the assignments of splits/NAME, place only new images.")
+@click.option("--repair", "leaky", metavar="NAME", help="Make splits/NAME clean, moving the fewest images.")
+@click.option("--keep-classes", is_flag=True, help="With --repair: no part loses a class, where components allow.")
+@click.option("--csv", "listing", type=click.Path(path_type=Path, dir_okay=False), metavar="FILE",
+              help="Also write a table of files and their parts.")  # fmt: skip
 @click.option(
     "--method",
     type=click.Choice(["balanced", "random"]),
@@ -60,7 +64,17 @@ _FIXED = (
 @opt.json_option
 @opt.quiet_option
 @click.pass_context
-def command(ctx: click.Context, /, source: str | None, as_json: bool, quiet: bool, **given: Any) -> None:
+def command(
+    ctx: click.Context,
+    /,
+    source: str | None,
+    leaky: str | None,
+    keep_classes: bool,
+    listing: Path | None,
+    as_json: bool,
+    quiet: bool,
+    **given: Any,
+) -> None:
     """Divide the images into parts that share nothing, and say how good that is.
 
     Images that share a specimen, a scan, a bag or a verified link, directly or through others, form a component, which
@@ -80,14 +94,24 @@ def command(ctx: click.Context, /, source: str | None, as_json: bool, quiet: boo
       xqdata split --test-where "scan_type == 'multiple_carrier'"
       xqdata split --from default           images that came since get a part, no image changes its
       xqdata split --method random --name study
+      xqdata split --repair study           the nearest clean split, written as study-repaired
     """
     project = opt.project()
     settings = config.load(project.folder)
     out, err = opt.consoles(quiet, as_json)
-    request = _grown(ctx, project, source, given) if source else _request(settings, given)
+    if leaky:
+        request = _repaired(ctx, project, leaky, keep_classes, given, source)
+    elif keep_classes:
+        raise click.UsageError("--keep-classes goes with --repair")
+    else:
+        request = _grown(ctx, project, source, given) if source else _request(settings, given)
     _warn(err, project)
     taxonomy = _taxonomy(project, settings)
     result = split(project, taxonomy, request)
+    if listing is not None:
+        if request.rotates:
+            raise click.UsageError("--csv holds one split, and these are several tables: leave --csv out")
+        listed(project, result.tables[result.reports[0].table], listing)
     if as_json:
         opt.print_json(_document(result))
         return
@@ -134,6 +158,20 @@ def _grown(ctx: click.Context, project: Project, source: str, given: dict[str, A
     told = manifest.provenance(project, f"splits/{source}").options["request"]
     name = source if ctx.get_parameter_source("name") is ParameterSource.DEFAULT else given["name"]
     return grown(told, name, source, not given["no_set_aside"])
+
+
+def _repaired(
+    ctx: click.Context, project: Project, leaky: str, keep_classes: bool, given: dict[str, Any], source: str | None
+) -> Request:
+    for name in (*_FIXED, "no_set_aside"):
+        if name != "by" and ctx.get_parameter_source(name) is not ParameterSource.DEFAULT:
+            raise click.UsageError(f"--repair keeps the parts of splits/{leaky}: leave --{name.replace('_', '-')} out")
+    if source:
+        raise click.UsageError("--from keeps assignments and --repair changes them: leave one out")
+    told = manifest.provenance(project, f"splits/{leaky}").options["request"]
+    named = ctx.get_parameter_source("name") is not ParameterSource.DEFAULT
+    name = given["name"] if named else f"{leaky}-repaired"
+    return repair_of(told, leaky, name, _columns(given["by"], "--by"), keep_classes)
 
 
 def _taxonomy(project: Project, settings: Config) -> Taxonomy:

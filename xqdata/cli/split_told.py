@@ -35,6 +35,7 @@ def tell(out: Console, report: Report, taxonomy: Taxonomy) -> None:
         ("components", _components(report)),
         ("tied by", _tied(report)),
         *(("levels", line) for line in _levels(report)),
+        ("moved", _moved(report)),
         ("balance", _balance(report)),
         ("set aside", _aside(report)),
         ("checked", _checked(report)),
@@ -188,6 +189,21 @@ def _levels(report: Report) -> list[str]:
             continue
         lines += [f"{part}: {axis} {', '.join(by_part[part])}" for part in parts]
     return lines
+
+
+def _moved(report: Report) -> str:
+    found = report.moved
+    if found is None:
+        return ""
+    if not found.count:
+        return f"none of {found.images:,} images: the split was clean"
+    told = ", ".join(f"{count:,} from {source} to {to}" for source, to, count in found.moves)
+    text = f"{found.count:,} of {found.images:,} images ({found.count / found.images:.1%}): {told}"
+    if found.count == found.least:
+        return f"{text}; proven: fewer cannot make it clean"
+    why = "some part would be empty else" if found.emptied else "no part is to lose a class"
+    proven = ", and then fewer cannot" if found.proven else ", not proven to be the fewest then"
+    return f"{text}; {found.least:,} would make it clean, but {why}{proven}"
 
 
 def _balance(report: Report) -> str:

@@ -3,6 +3,8 @@
 from xqdata.splits.balance import Balance, balance
 from xqdata.splits.blocks import Blocks, Crossing, cross
 from xqdata.splits.check import Proof, TornError, prove
+from xqdata.splits.listing import listed
+from xqdata.splits.repaired import repair_of
 from xqdata.splits.report import Certificate, Report
 from xqdata.splits.request import Request, column_named, grown, parse_parts
 from xqdata.splits.run import Result, split
@@ -23,7 +25,9 @@ __all__ = [
     "column_named",
     "cross",
     "grown",
+    "listed",
     "parse_parts",
     "prove",
+    "repair_of",
     "split",
 ]

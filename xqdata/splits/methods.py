@@ -28,9 +28,8 @@ def methods(report: Report, request: Request) -> str:
             f"seed {report.seed}). Images of one specimen, one scan or one bag, and copies of one image, may lie in "
             "different parts, so that figures measured on the test part are too good."
         )
-    return " ".join(
-        filter(None, [_divided(report, request), _tied(report, request), _balanced(report, request), _left(report)])
-    )
+    told = (_divided, _repaired, _tied, _balanced)
+    return " ".join(filter(None, [*(say(report, request) for say in told), _left(report)]))
 
 
 def _parts(report: Report) -> str:
@@ -43,6 +42,15 @@ def _divided(report: Report, request: Request) -> str:
     return (
         f"The {report.images:,} images were divided into the {what} {_parts(report)} with xqdata {xqdata.__version__} "
         f"(seed {report.seed})."
+    )
+
+
+def _repaired(report: Report, request: Request) -> str:
+    if report.moved is None:
+        return ""
+    return (
+        f"The parts are those of the split {request.grown_from}, repaired: {report.moved.count:,} of its "
+        f"{report.moved.images:,} images were moved to other parts."
     )
 
 

@@ -26,12 +26,32 @@ CAME_TOGETHER = "set aside: its component came together from several parts of th
 
 
 @dataclass(frozen=True)
+class Moved:
+    """What a repair moved. `images`: that had a part; `moves`: (from, to, images); `least`: the fewest that must move
+    so that no component is torn; `proven`: nothing that was asked is to be had with fewer moves; `emptied`: parts that
+    would have been left without any image, had only the fewest been moved.
+    """
+
+    images: int
+    moves: tuple[tuple[str, str, int], ...]
+    least: int
+    proven: bool
+    emptied: int
+
+    @property
+    def count(self) -> int:
+        """Images that were moved."""
+        return sum(count for _, _, count in self.moves)
+
+
+@dataclass(frozen=True)
 class Plan:
     """One table to be. `part`: (rows of images,) numbers of `names`, or -1; `reason`: why, or what a copy follows.
 
     `rows`: the rows of images that were given parts by what they hold in `strata`, which counts them in this order.
     `aside`: images set aside because axes cross or a condition cannot be told. `levels`: by axis, each level's part.
     `balance`, `blocks`: what the search says of it. `fold`: what a fold of two axes tests: (level, component fold).
+    `moved`: what a repair moved.
     """
 
     table: str
@@ -45,6 +65,7 @@ class Plan:
     balance: Balance | None = None
     blocks: Blocks | None = None
     fold: tuple[str, int] | None = None
+    moved: Moved | None = None
 
     def by_part(self) -> Ints:
         """(rows of the strata, parts): images."""

@@ -15,7 +15,7 @@ from xqdata.splits.loops import Ints
 from xqdata.splits.material import MISSING, REJECTED, TAKES_PART, Material
 from xqdata.splits.methods import methods
 from xqdata.splits.obstacles import Weak, Without, notes, obstacles, ties_told
-from xqdata.splits.plan import Plan
+from xqdata.splits.plan import Moved, Plan
 from xqdata.splits.request import Request
 from xqdata.splits.strata import values
 
@@ -76,7 +76,7 @@ class Report:
     `rows`: of images; `images`: those that are balanced. `left_out`: rows that take no part, by why. `by_object`,
     `by_scan_type`: images by value and part, ASIDE being a part. `sizes`: images of each component, the largest first.
     `weak`, `without`: what holds a component together that is larger than any part, or crosses the levels, and what
-    splitting without that would give. `fold`: (level, component fold) that this table tests.
+    splitting without that would give. `fold`: (level, component fold) that this table tests. `moved`: by a repair.
     """
 
     table: str
@@ -102,6 +102,7 @@ class Report:
     without: tuple[Without, ...]
     proof: Proof
     methods: str = ""
+    moved: Moved | None = None
 
     def document(self) -> dict[str, Any]:
         """As JSON holds it."""
@@ -152,6 +153,7 @@ def report(material: Material, request: Request, plan: Plan, proof: Proof) -> Re
         weak=weak,
         without=without,
         proof=proof,
+        moved=plan.moved,
     )
     return replace(made, methods=methods(made, request))
 

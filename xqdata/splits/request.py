@@ -33,7 +33,8 @@ class Request:
     `leave_one_out`: a column, each of whose values is tested once. `stratify`: what every part holds in proportion.
     `together`: further identity columns that tie. `allow_leak`: columns, or links, whose ties are given up.
     `set_aside`: images may be set aside where axes cross. `test_where`, `test_after`: what the test part consists of.
-    `grown_from`: a split whose assignments stay. `method`: balanced, or random as the study's.
+    `grown_from`: a split whose assignments stay, or that is repaired. `method`: balanced, random as the study's, or
+    repaired; `keep_classes`: then no part loses a class that it had, where components allow.
     """
 
     name: str = "default"
@@ -50,6 +51,7 @@ class Request:
     method: str = "balanced"
     seed: int = 0
     grown_from: str | None = None
+    keep_classes: bool = False
 
     def __post_init__(self) -> None:
         if not _NAME.fullmatch(self.name):
@@ -150,7 +152,10 @@ def grown(told: Mapping[str, Any], name: str, source: str, set_aside: bool) -> R
     known = {key: value for key, value in told.items() if key in Request.__dataclass_fields__}
     lists = {key: tuple(value) for key, value in known.items() if isinstance(value, list)}
     parts = tuple((part, share) for part, share in told["parts"].items())
-    made = Request(**{**known, **lists, "parts": parts, "set_aside": set_aside, "name": name, "grown_from": source})
+    changed = {"parts": parts, "set_aside": set_aside, "name": name, "grown_from": source, "keep_classes": False}
+    if known["method"] == "repaired":
+        changed["method"] = "balanced"
+    made = Request(**{**known, **lists, **changed})
     if made.rotates:
         raise InputError("folds of crossing axes cannot grow", where=source, hint="make them anew, without --from")
     return replace(made, grown_from=source)

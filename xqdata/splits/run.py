@@ -21,6 +21,7 @@ from xqdata.splits.crossed import crossed
 from xqdata.splits.loops import Ints
 from xqdata.splits.material import Material, gather
 from xqdata.splits.plan import CAME_TOGETHER, STAYS_ASIDE, Plan
+from xqdata.splits.repaired import repaired
 from xqdata.splits.report import Report, report
 from xqdata.splits.request import Request
 from xqdata.splits.rotated import rotated
@@ -28,7 +29,7 @@ from xqdata.splits.whole import whole
 from xqdata.taxonomy import Taxonomy
 
 # Of each report, what its table's provenance keeps.
-_KEPT = ("certificate", "levels", "fold", "obstacles", "methods", "proof")
+_KEPT = ("certificate", "levels", "fold", "obstacles", "methods", "proof", "moved")
 
 
 @dataclass(frozen=True)
@@ -67,6 +68,8 @@ def plan(material: Material, request: Request, old: Ints | None = None) -> list[
     """The tables that `request` asks for. `old`: (rows of images,) the part of each in the split that grows, or -1."""
     if request.method == "random":
         return [by_chance(material, request, old)]
+    if request.method == "repaired" and old is not None:
+        return [repaired(material, request, old)]
     if request.rotates:
         return rotated(material, request)
     if request.axes or request.fixes_test:
