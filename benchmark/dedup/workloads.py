@@ -176,6 +176,10 @@ def of_truth(name: str, project: Project, truth: Path, edited: Sequence[str] = (
     packings: dict[str, list[Picture]] = {}
     for picture in pictures:
         packings.setdefault(picture.packing, []).append(picture)
+    # Two passes of one bag through different eyes are one bag, though no truth names them.
+    for together in packings.values():
+        for a, b in combinations(together, 2):
+            pairs.setdefault(frozenset((a.path, b.path)), "unjudged")
     for path in edited:
         source = by_stem[path.split(_MARK)[0]]
         row = files[source]

@@ -10,6 +10,7 @@ from PIL import Image
 
 from xqdata import labels, manifest
 from xqdata.config import Config
+from xqdata.dedup import run
 from xqdata.dedup.run import Options, dedup
 from xqdata.errors import InputError
 from xqdata.ingest import ingest, resolve
@@ -130,6 +131,21 @@ def test_one_item_more_is_no_copy_and_a_third_picture_does_not_make_it_one(tmp_p
     assert sorted(map(sorted, clusters.values())) == [["added-small.png", "added.png"], ["scan-small.png", "scan.png"]]
     undecided = by_path(project, found.tables["undecided"])
     assert undecided[frozenset(("scan.png", "added.png"))]["reason"].startswith("one scan, but they differ")
+
+
+def test_what_other_pairs_decide_is_dropped():
+    known = run._Known(
+        [{"image_id": name, "scan_id": scan} for name, scan in zip("abcde", "PPQ  ", strict=True)], {}, []
+    )
+    # d is a copy of a, e one of c; a and b are two views of one scan.
+    clusters = [{"image_id": i, "cluster": c} for i, c in (("a", "a"), ("d", "a"), ("c", "c"), ("e", "c"))]
+    links = {pair: {"kind": kind} for pair, kind in [
+        (("a", "d"), "transformed"), (("c", "e"), "rescan"), (("a", "c"), "rescan"), (("d", "e"), "same-bag")
+    ]}  # fmt: skip
+    undecided = {pair: {} for pair in [("a", "d"), ("b", "d"), ("d", "e"), ("b", "c")]}
+    run._settle(known, clusters, links, undecided)
+    assert sorted(links) == [("a", "c"), ("a", "d"), ("d", "e")]
+    assert sorted(undecided) == [("b", "c"), ("d", "e")]
 
 
 def test_blank_pictures_are_no_copies_and_gone_ones_are_told(tmp_path):

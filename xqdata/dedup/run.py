@@ -118,7 +118,7 @@ def dedup(project: Project, taxonomy: Taxonomy, options: Options = Options()) ->
         with _timed(result, "clustering"):
             _reconcile(links, undecided, differ)
             clusters = _clusters(known, links, options, result)
-            _settle(known, clusters, undecided)
+            _settle(known, clusters, links, undecided)
         result.tables = {
             "links": schema.from_rows("links", [links[pair] for pair in sorted(links)]),
             "undecided": schema.from_rows("undecided", [undecided[pair] for pair in sorted(undecided)]),
@@ -406,14 +406,17 @@ def _reconcile(links: dict[IdPair, Row], undecided: dict[IdPair, Row], differ: s
         undecided[pair] = {"image_a": pair[0], "image_b": pair[1], "reason": _TORN}
 
 
-def _settle(known: _Known, clusters: Sequence[Row], undecided: dict[IdPair, Row]) -> None:
-    """Drop undecided pairs that other pairs decide: both in one cluster, or copies of two pictures of one scan."""
+def _settle(known: _Known, clusters: Sequence[Row], links: dict[IdPair, Row], undecided: dict[IdPair, Row]) -> None:
+    """Drop what other pairs decide: undecided pairs of one cluster or of two pictures of one scan, ties of copies."""
     member: dict[str, str] = {row["image_id"]: row["cluster"] for row in clusters}
     passes: dict[str, set[str]] = {}
     for row in known.rows:
         if row["scan_id"] is not None:
             name = str(row["image_id"])
             passes.setdefault(member.get(name, name), set()).add(row["scan_id"])
+    for pair in [pair for pair, row in links.items() if row["kind"] not in COPY_KINDS]:
+        if member.get(pair[0], pair[0]) == member.get(pair[1], pair[1]):
+            del links[pair]
     for pair in list(undecided):
         one, other = (member.get(name, name) for name in pair)
         if one == other or passes.get(one, set()) & passes.get(other, set()):
