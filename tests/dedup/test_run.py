@@ -134,9 +134,8 @@ def test_one_item_more_is_no_copy_and_a_third_picture_does_not_make_it_one(tmp_p
 
 
 def test_what_other_pairs_decide_is_dropped():
-    known = run._Known(
-        [{"image_id": name, "scan_id": scan} for name, scan in zip("abcde", "PPQ  ", strict=True)], {}, []
-    )
+    passes = ("P", "P", "Q", None, None)
+    known = run._Known([{"image_id": i, "scan_id": p} for i, p in zip("abcde", passes, strict=True)], {}, [])
     # d is a copy of a, e one of c; a and b are two views of one scan.
     clusters = [{"image_id": i, "cluster": c} for i, c in (("a", "a"), ("d", "a"), ("c", "c"), ("e", "c"))]
     links = {pair: {"kind": kind} for pair, kind in [
