@@ -272,7 +272,8 @@ def taxonomy_page() -> Iterator[str]:
         "",
         "A scan type fixes its factors: what the objects lie in (`container`), how many of which kinds there are",
         "(`multiplicity`), and what else is in the scan (`clutter`). A folder that is called by one factor alone, such",
-        "as `basket`, sets that factor and leaves the scan type unknown.",
+        "as `basket`, sets that factor and leaves the scan type unknown. Factors are also written",
+        "; ".join(f"{', '.join(ways)} (`{value}`)" for value, ways in reference.factors.items()) + ".",
         "",
     ]
     header = ["name", "English", "Korean", "container", "multiplicity", "clutter", "also written", "chosen by"]
@@ -306,6 +307,9 @@ english = "Single object in tray"
 container = "tray"
 multiplicity = "single"
 synonyms = ["tray 1"]
+
+[factors]
+tray = ["Schale", "쟁반"]
 """
 
 

@@ -7,6 +7,7 @@ two things; a user's own file that is merged with ours instead of replacing it.
 from __future__ import annotations
 
 import itertools
+import re
 import unicodedata
 
 import pytest
@@ -94,6 +95,42 @@ def test_factors_by_themselves(reference):
     assert reference.find_factor("carrier") == ("container", "carrier")
     assert reference.find_factor("mixed") == ("multiplicity", "mixed")
     assert reference.find_factor("none") is None
+
+
+@pytest.mark.parametrize(
+    ("text", "factor"),
+    [
+        ("바구니", ("container", "basket")),
+        ("캐리어", ("container", "carrier")),
+        ("단일", ("multiplicity", "single")),
+        ("단수", ("multiplicity", "single")),
+        ("복수", ("multiplicity", "multiple")),
+        ("혼합", ("multiplicity", "mixed")),
+        ("소지품", ("clutter", "belongings")),
+        ("Cluttered", ("clutter", "belongings")),
+        ("single object", None),  # the scan type single_bare is called so
+    ],
+)
+def test_factors_are_written_in_several_ways(reference, text, factor):
+    assert reference.find_factor(text) == factor
+    assert reference.find_object(text) is None
+    assert reference.find_scan_type(text) == (None if factor else "single_bare")
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ('tray = ["Schale"]\nbox = ["Kiste"]', "factors: no scan type has 'box'"),
+        ('tray = ["Schale"]\nsingle = ["schale"]', "'schale' means both tray and single"),
+        ('tray = ["Knife"]', "'knife' means both a factor and an object or scan type"),
+    ],
+)
+def test_factors_that_cannot_be_told_are_an_error(tmp_path, text, said):
+    path = tmp_path / "mine.toml"
+    scan = '[scan_types.one]\ncontainer = "tray"\nmultiplicity = "single"\n'
+    path.write_text(f"[objects.knife]\n{scan}[factors]\n{text}\n", encoding="utf-8")
+    with pytest.raises(ConfigError, match=re.escape(said)):
+        taxonomy.load(path)
 
 
 def test_the_nearest_object_is_a_hint_only(reference):

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import difflib
 import unicodedata
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import cached_property
 from importlib import resources
 from pathlib import Path
@@ -56,16 +56,21 @@ class _File(Model):
     description: str = ""
     objects: dict[str, ObjectTerm] = Field(default_factory=dict)
     scan_types: dict[str, ScanTypeTerm] = Field(default_factory=dict)
+    factors: dict[str, list[str]] = Field(default_factory=dict)
 
 
 @dataclass(frozen=True)
 class Taxonomy:
-    """Objects and scan types by the name that the tables use. `where`: the file, for messages."""
+    """Objects and scan types by the name that the tables use. `where`: the file, for messages.
+
+    `factors`: by value of a factor of scan types the further ways to write it.
+    """
 
     name: str
     where: str
     objects: Mapping[str, ObjectTerm]
     scan_types: Mapping[str, ScanTypeTerm]
+    factors: Mapping[str, Sequence[str]] = field(default_factory=dict)
 
     @cached_property
     def object_spellings(self) -> dict[str, str]:
@@ -87,12 +92,22 @@ class Taxonomy:
 
     def find_factor(self, text: str) -> tuple[str, str] | None:
         """The factor (column, value) of scan types that `text` means by itself, as in `basket`; None if none."""
-        return self._factors.get(fold(text))
+        return self.factor_spellings.get(fold(text))
 
     @cached_property
-    def _factors(self) -> dict[str, tuple[str, str]]:
-        pairs = {pair for term in self.scan_types.values() for pair in term.factors.items()}
-        return {fold(value): (column, value) for column, value in sorted(pairs) if value != "none"}
+    def factor_spellings(self) -> dict[str, tuple[str, str]]:
+        """Folded spelling to factor (column, value)."""
+        pairs = {pair for term in self.scan_types.values() for pair in term.factors.items() if pair[1] != "none"}
+        index = {fold(value): (column, value) for column, value in sorted(pairs)}
+        for value, spellings in self.factors.items():
+            if fold(value) not in index:
+                raise ConfigError(f"factors: no scan type has {value!r}", where=self.where)
+            for spelling in spellings:
+                if index.setdefault(fold(spelling), index[fold(value)]) != index[fold(value)]:
+                    raise ConfigError(
+                        f"{spelling!r} means both {index[fold(spelling)][1]} and {value}", where=self.where
+                    )
+        return index
 
     def nearest_object(self, text: str) -> str | None:
         """The object whose spelling resembles `text` most, as a hint for a person; None if none is close."""
@@ -122,11 +137,15 @@ def _checked(file: _File, where: str) -> Taxonomy:
     if not file.objects and not file.scan_types:
         hint = "name them in tables, as in [objects.apple] and [scan_types.single_basket]"
         raise ConfigError("holds neither objects nor scan types", where=where, hint=hint)
-    taxonomy = Taxonomy(file.name or Path(where).stem, where, file.objects, file.scan_types)
+    taxonomy = Taxonomy(file.name or Path(where).stem, where, file.objects, file.scan_types, file.factors)
     # Built now, so that a spelling that means two things is an error of the file and not of a later use.
     both = taxonomy.object_spellings.keys() & taxonomy.scan_type_spellings.keys()
     if both:
         raise ConfigError(f"{min(both)!r} means both an object and a scan type", where=where)
+    factors = {fold(spelling) for spellings in taxonomy.factors.values() for spelling in spellings}
+    both = factors & taxonomy.factor_spellings.keys() & {*taxonomy.object_spellings, *taxonomy.scan_type_spellings}
+    if both:
+        raise ConfigError(f"{min(both)!r} means both a factor and an object or scan type", where=where)
     return taxonomy
 
 

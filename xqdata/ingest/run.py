@@ -121,7 +121,8 @@ def ingest(
 
 def told_options(config: Config, taxonomy: Taxonomy) -> dict[str, Any]:
     """What an ingest's result depends on besides the files and the command line, as provenance records it."""
-    spelled = json.dumps([taxonomy.objects, taxonomy.scan_types], default=lambda m: m.model_dump(), sort_keys=True)
+    named = [taxonomy.objects, taxonomy.scan_types, taxonomy.factors]
+    spelled = json.dumps(named, default=lambda m: m.model_dump(), sort_keys=True)
     return {
         "config": config.ingest.model_dump(mode="json"),
         "taxonomy": f"{taxonomy.name} {xxhash.xxh3_64_hexdigest(spelled.encode())}",
