@@ -6,6 +6,8 @@ import signal
 import subprocess
 import sys
 import time
+from collections import Counter
+from dataclasses import replace
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -17,8 +19,13 @@ from xqdata.containers.rle import unrle
 from xqdata.errors import InputError
 from xqdata.ingest import ingest, resolve
 from xqdata.manifest import Project
+from xqdata.schema import IMAGES
 from xqdata.simulate import Rates, Settings, check, simulate
+from xqdata.simulate import truth as truth_schema
 from xqdata.simulate.check import publish
+from xqdata.simulate.machine import belt_speed
+from xqdata.simulate.plan import SCANNERS, plan, scan_types
+from xqdata.simulate.settings import COPIES, FAULTS
 from xqdata.taxonomy import load
 
 PLANTED = ("byte_copies", "pixel_copies", "reencoded", "resized", "trimmed", "turned", "mirrored", "crops", "rescans")
@@ -45,32 +52,83 @@ def made(tmp_path_factory):
 @pytest.fixture(scope="module")
 def rows(made):
     """The rows of images and of the truth, by path."""
-    project = Project(made)
-    ingest(project, resolve([str(made / "raw")], {}), Config(), load(None))
+    return agreeing(made, SMALL)
+
+
+SHARED = ("path", "scan_id", "bag", "session", "series", "sequence", "container_id", "scanner_serial", "acquired_at",
+          "view", "channel", "scan_type", "object", "objects", "specimens")  # fmt: skip
+
+
+def shown(settings, scan, told):
+    """What images has to say of a file whose truth is `told`, in every column of the truth and of its scanner.
+
+    A planted file has no row in the log: of it only its folder tells, scan type and object.
+    """
+    assert set(SHARED) == set(truth_schema.FILES.names) & set(IMAGES.names)
+    row = {c: told[c] for c in SHARED}
+    _, kvp, ma = SCANNERS[scan.scanner]
+    row |= {"scanner_make": "xqdata", "scanner_model": "SIM640", "kvp": kvp, "ma": ma, "operator": scan.operator}
+    row |= {"belt_speed": belt_speed(settings, scan), "site": "simulated", "licence": "CC0-1.0"}
+    row |= {"palette": "gilardoni" if told["channel"] == "colour" else None}
+    if not told["logged"]:
+        row = dict.fromkeys(row) | {"path": told["path"], "scan_type": told["scan_type"]}
+    if told["wrong_label"] or not told["logged"]:
+        row |= {"object": told["told_object"], "objects": [told["told_object"]]}
+    kind = scan_types()[told["scan_type"]].factors
+    return row | {axis: kind[axis] for axis in ("container", "multiplicity", "clutter")} | {"polarity": "air_bright"}
+
+
+def agreeing(folder, settings):
+    """Ingest, and compare every file's row of images with its truth; both tables' rows by path."""
+    project = Project(folder)
+    ingest(project, resolve([str(folder / "raw")], {}), Config(), load(None))
     images = {r["path"]: r for r in manifest.read(project, "images").drop_columns(["mtime"]).to_pylist()}
-    truth = {r["path"]: r for r in pq.read_table(made / "truth/files.parquet").to_pylist()}
+    truth = {r["path"]: r for r in pq.read_table(folder / "truth/files.parquet").to_pylist()}
+    rejects = {r["path"]: r["reason"] for r in manifest.read(project, "rejects").to_pylist()}
+    assert set(images) == {path for path, row in truth.items() if row["readable"]}
+    assert rejects == {path: row["kind"] for path, row in truth.items() if not row["readable"]}
+    scans = {s.number: s for s in plan(settings)}
+    for path, row in images.items():
+        expected = shown(settings, scans[truth[path]["sequence"]], truth[path])
+        assert {c: row[c] for c in expected} == expected, path
+        assert truth[path]["misnamed"] == (row["format"] == "PNG" and path.endswith(".jpg")), path
     return images, truth
 
 
-def test_ingest_agrees_with_the_truth_on_every_file(made, rows):
+def test_ingest_agrees_with_the_truth_on_every_file(rows):
     images, truth = rows
-    rejects = {r["path"]: r["reason"] for r in manifest.read(Project(made), "rejects").to_pylist()}
-    assert set(images) == {path for path, row in truth.items() if row["readable"]}
-    assert set(rejects) == {path for path, row in truth.items() if not row["readable"]}
-    assert set(rejects.values()) == {"truncated", "empty"}
-    same = ("scan_id", "bag", "session", "series", "sequence", "container_id", "scanner_serial", "acquired_at", "view",
-            "channel", "scan_type", "specimens")  # fmt: skip
-    for path, row in images.items():
-        told = truth[path]
-        assert row["scan_type"] == told["scan_type"]
-        if told["logged"]:
-            assert {c: row[c] for c in same} == {c: told[c] for c in same}, path
-        if told["logged"] and told["wrong_label"]:
-            assert row["object"] == told["told_object"] != told["object"]
-        elif told["logged"]:
-            assert (row["object"], row["objects"]) == (told["object"], told["objects"])
-        else:
-            assert row["object"] == told["told_object"]
+    assert len(images) > 30
+    assert sum(r["wrong_label"] for r in truth.values()) >= 2
+
+
+def test_ingest_agrees_on_both_views_and_all_energies(tmp_path):
+    settings = replace(SMALL, scans=10, views=("top", "side"), deep=True, rates=replace(RATES, reencoded=0.2))
+    simulate(tmp_path / "raw", settings, workers=1)
+    images, truth = agreeing(tmp_path, settings)
+    for kind in ("colour", "high", "low"):
+        found = [r for r in images.values() if r["channel"] == kind]  # of planted files nobody knows it
+        assert {r["view"] for r in found} == {"top", "side"}
+        assert {r["bit_depth"] for r in found} == {8 if kind == "colour" else 16}
+        assert any(truth[r["path"]]["overlay"] for r in found) == (kind == "colour")
+        assert len(found) == sum(r["logged"] and r["channel"] == kind for r in truth.values()) == 2 * 11
+
+
+def test_the_default_plants_what_its_settings_say(made):
+    """The result's counts, the truth's and the files that are there are the same."""
+    again = simulate(made / "raw", SMALL, workers=1)
+    truth = pq.read_table(made / "truth/files.parquet").to_pylist()
+    assert again.kept == sum(again.kinds.values()) == len(truth) == len(list((made / "raw").glob("*/*/*.*")))
+    told = Counter(r["kind"] for r in truth)
+    assert told == again.kinds
+    count = {name: RATES.count(name, SMALL.scans) for name in FAULTS}
+    assert told["scan"] == SMALL.scans + count["rescans"]
+    planted = {"crop": "crops"} | {kind: kind for kind in (*COPIES, "truncated", "empty")}
+    assert {kind: told[kind] for kind in planted} == {kind: count[name] for kind, name in planted.items()}
+    scans = [r for r in truth if r["kind"] == "scan"]
+    for column, name in (("rescan", "rescans"), ("wrong_label", "wrong_labels"), ("overlay", "overlays"),
+                         ("misnamed", "misnamed")):  # fmt: skip
+        assert sum(r[column] for r in scans) == count[name], name
+    assert sum(r["conflicting"] for r in truth) == count["conflicting_labels"]
 
 
 def test_every_column_that_a_scanner_could_fill_is_filled(rows):

@@ -64,7 +64,7 @@ def container_id(scan: Scan) -> str | None:
 
 def file_row(scan: Scan, file: File) -> dict[str, Any]:
     """The row of `files`."""
-    whole = file.kind == "scan"
+    whole, colour_top = file.kind == "scan", (file.view, file.channel) == ("top", "colour")
     return {
         "path": file.path,
         "kind": file.kind,
@@ -89,8 +89,8 @@ def file_row(scan: Scan, file: File) -> dict[str, Any]:
         "wrong_label": scan.wrong_label is not None,
         "conflicting": file.conflicting,
         "rescan": scan.again > 0,
-        "overlay": scan.overlay,
-        "misnamed": scan.misnamed and file.kind in ("scan", "byte_copies"),
+        "overlay": scan.overlay and file.channel == "colour",
+        "misnamed": scan.misnamed and colour_top and file.kind in ("scan", "byte_copies"),
         "logged": whole,
     }
 
