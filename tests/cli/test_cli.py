@@ -173,6 +173,13 @@ def test_a_folder_that_moved_is_told_with_its_remedy(export: Path, tmp_path: Pat
     run(tmp_path, "ingest", "--forget", "raw")
     rows = manifest.read(Project(tmp_path), "images", ["root", "missing"]).to_pylist()
     assert rows == [{"root": "lab", "missing": False}]
+    told = run(tmp_path, "ingest", "--forget", "lab", code=1).stderr
+    assert "lab: the tables hold no other raw folder; name the folder to read in its place" in told.replace("\n", " ")
+
+
+def test_a_layout_that_the_readers_asked_for_do_not_know_is_told(export: Path, tmp_path: Path) -> None:
+    told = run(tmp_path, "ingest", str(export / "raw"), "--reader", "yolo", "--reader", "coco", "--dry-run").stdout
+    assert "none of the readers that were asked for (yolo, coco) knows this layout" in " ".join(told.split())
 
 
 def test_working_inside_the_raw_folder_is_warned_of(tmp_path: Path) -> None:

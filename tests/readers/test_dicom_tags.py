@@ -231,6 +231,16 @@ def test_other_files_are_not_claimed(raw, tree):
     assert Dicom().sniff(tree("not there")) is None
 
 
+def test_a_list_of_files_is_a_source(run, raw, project):
+    (raw / "x").mkdir()
+    for name, data in {"1": dicom(deep()), "DICOMDIR": dicom(None), "x/DICOMDIR": b"another list"}.items():
+        (raw / name).write_bytes(data)
+    run(raw)
+    sources = [(row["path"], row["role"]) for row in manifest.read(project, "sources").to_pylist()]
+    assert sources == [("DICOMDIR", "sidecar")]
+    assert manifest.read(project, "rejects")["path"].to_pylist() == ["x/DICOMDIR"]
+
+
 def test_tags_of_other_formats_are_not_dicoms():
     assert from_tags("TIFF", {"Manufacturer": "X", "KVP": "160"}) == {}
 

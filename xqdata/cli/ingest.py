@@ -71,14 +71,15 @@ def command(
     out, err = opt.consoles(quiet, as_json)
     before = manifest.provenance(project, "images") if manifest.exists(project, "images") else None
     known = _known(dict(before.roots) if before else {}, forgotten)
-    roots = resolve(raw or _again(known), known)
+    roots = resolve(raw or _again(known, forgotten), known)
     _warn(err, project.folder, known, roots)
     if before and not raw and taxonomy_path is None:
         taxonomy_path = _same_taxonomy(before.options)
     taxonomy = opt.chosen_taxonomy(taxonomy_path, settings)
     with _progress(err) as progress:
         # On one terminal the bar and the lines must go through one console, or they tear each other.
-        live = _Live(err if sys.stdout.isatty() and sys.stderr.isatty() else out, progress)
+        wanted = readers or tuple(settings.ingest.readers)
+        live = _Live(err if sys.stdout.isatty() and sys.stderr.isatty() else out, progress, wanted)
         file = str(taxonomy_path.resolve()) if taxonomy_path else None
         chosen = Options(dry_run, workers, readers, file, forgotten, live.announce, live.progress)
         result = ingest(project, roots, settings, taxonomy, chosen)
@@ -101,7 +102,10 @@ def _known(places: dict[str, str], forgotten: tuple[str, ...]) -> dict[str, str]
     return {name: place for name, place in places.items() if name not in forgotten}
 
 
-def _again(known: dict[str, str]) -> list[str]:
+def _again(known: dict[str, str], forgotten: tuple[str, ...]) -> list[str]:
+    if forgotten and not known:
+        hint = "name the folder to read in its place, or delete manifests/ to start anew"
+        raise InputError("the tables hold no other raw folder", where=", ".join(forgotten), hint=hint)
     if not known:
         raise click.UsageError(
             "Missing argument 'RAW': name the folder that holds the scans, as in: xqdata ingest raw/"
@@ -145,10 +149,14 @@ def _progress(console: Console) -> Progress:
 
 
 class _Live:
-    """What is told while an ingest runs: how each folder was understood, then how far reading it has come."""
+    """What is told while an ingest runs: how each folder was understood, then how far reading it has come.
 
-    def __init__(self, out: Console, progress: Progress) -> None:
+    `wanted`: the only readers that are asked; empty: all are.
+    """
+
+    def __init__(self, out: Console, progress: Progress, wanted: Sequence[str] = ()) -> None:
         self.out = out
+        self.wanted = wanted
         self.bar = progress
         self.tasks: dict[str, TaskID] = {}
 
@@ -160,6 +168,11 @@ class _Live:
             self.say(Text.assemble("reader ", (name, "cyan"), ": ", opt.shown(why)), 2)
         if not account.readers and account.examples:
             hint = "no reader knows this layout, so nothing says what the scans show. Tell xqdata how: xqdata init RAW"
+            if self.wanted:
+                named = ", ".join(self.wanted)
+                hint = (
+                    f"none of the readers that were asked for ({named}) knows this layout; others may: ask all of them"
+                )
             self.say(Text(hint, "yellow"), 2)
         for path, fields in account.examples if account.readers else ():
             self.say(opt.shown(path, "dim"), 2)

@@ -27,6 +27,7 @@ _DICOS_COLUMNS = {"StudyInstanceUID": "scan_id", "PatientID": "bag"}
 _MOMENTS = (("AcquisitionDate", "AcquisitionTime"), ("ContentDate", "ContentTime"), ("StudyDate", "StudyTime"))
 # Storage classes of DICOS, for the files that do not state its version.
 _DICOS_CLASSES = "1.2.840.10008.5.1.4.1.1.501."
+_LIST = "DICOMDIR"
 _ENDINGS = (".dcm", ".dcs", ".dicom", ".dicos", ".ima")
 
 
@@ -41,8 +42,9 @@ class Dicom:
         return f"{found} DICOM or DICOS files: their tags fill the columns of acquisition" if found else None
 
     def read(self, tree: Tree) -> Reading:
-        """The tags are read where the pixels are, so nothing is opened here."""
-        return Reading({}, from_tags=from_tags)
+        """The tags are read where the pixels are, so nothing is opened here. A DICOMDIR lists files, and has none."""
+        lists = [path for path in tree.paths if path.rsplit("/", 1)[-1].upper() == _LIST and _has_mark(tree, path)]
+        return Reading({}, dict.fromkeys(lists, "sidecar"), from_tags=from_tags)
 
 
 def from_tags(format: str, tags: Mapping[str, str]) -> Fields:
@@ -84,8 +86,10 @@ def _is_dicom(tree: Tree, path: str) -> bool:
     name = path.rsplit("/", 1)[-1]
     if name.lower().endswith(_ENDINGS):
         return True
-    if "." in name:
-        return False
+    return "." not in name and _has_mark(tree, path)
+
+
+def _has_mark(tree: Tree, path: str) -> bool:
     try:
         with tree.locate(path).open("rb") as file:
             return file.read(132)[128:] == b"DICM"
