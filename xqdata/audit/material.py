@@ -151,6 +151,7 @@ def gather(project: Project, taxonomy: Taxonomy, name: str, apart: tuple[str, ..
     links = _table(project, "links")
     if "links" not in manifest.standing(project):
         links = _exact(images, ~out)
+    links = links.sort_by([(key, "ascending") for key in schema.LINKS.key])
     a, b, known = _ends(images, links)
     undecided = _table(project, "undecided")
     return Material(

@@ -16,7 +16,9 @@ from xqdata.audit.finding import HIGH, Evidence, Finding, ranked
 from xqdata.audit.identity import columns, conditions, values_looked_at
 from xqdata.audit.material import Material, gather
 from xqdata.errors import InputError
+from xqdata.groups import IDENTITY
 from xqdata.manifest import Origin, Project
+from xqdata.schema import COPY_KINDS, TIE_KINDS
 from xqdata.status import status
 from xqdata.taxonomy import Taxonomy
 
@@ -28,7 +30,8 @@ class Options:
     """How one audit runs.
 
     `name`: the split, as in `splits/NAME`. `apart`: columns of images that the split is said to keep apart, besides
-    those that its own provenance claims. `seed`: of permutations and resampling.
+    those that its own provenance claims. `seed`: of permutations and resampling. `given`: findings that were made
+    before the tables were, each with its evidence.
     """
 
     name: str = "default"
@@ -36,6 +39,7 @@ class Options:
     seed: int = 0
     workers: int | None = None
     progress: Progress = lambda step, done, total: None
+    given: tuple[tuple[Finding, Iterable[Evidence]], ...] = ()
 
     def __post_init__(self) -> None:
         if self.name.endswith(".evidence"):
@@ -52,11 +56,11 @@ class Facts:
     """What was looked at, for the terminal and the page.
 
     `parts`: images by part; `tested`: the parts that stand as test side, `against` the others; both hold all of them
-    where every part is tested once. `leaking`: images of the tested parts that a finding of severity high concerns.
-    `checked`: by source, how many values or links were looked at. `claims`: columns
-    that the split claims to keep apart. `radius`: bits of the pHash within which every pair was proposed, None without
-    dedup. `warnings`: what makes the audit less than it could be; `notes`: what was looked at and gave no finding, or
-    could not be looked at, and why.
+    where every part is tested once. `nearest`: of the tested images that findings of severity high concern, how many by
+    the nearest kind that ties them to another part. `checked`: by source, how many values or links were looked at.
+    `claims`: columns that the split claims to keep apart. `radius`: bits of the pHash within which every pair was
+    proposed, None without dedup. `warnings`: what makes the audit less than it could be; `notes`: what was looked at
+    and gave no finding, or could not be looked at, and why.
     """
 
     table: str
@@ -64,12 +68,22 @@ class Facts:
     parts: Mapping[str, int]
     tested: tuple[str, ...]
     against: tuple[str, ...]
-    leaking: int = 0
+    nearest: Mapping[str, int] = field(default_factory=dict)
     checked: Mapping[str, int] = field(default_factory=dict)
     claims: tuple[str, ...] = ()
     radius: int | None = None
     warnings: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
+
+    @property
+    def leaking(self) -> int:
+        """Tested images that findings of severity high concern."""
+        return sum(self.nearest.values())
+
+    @property
+    def tested_images(self) -> int:
+        """Images of the parts that are tested."""
+        return sum(self.parts[name] for name in self.tested)
 
 
 @dataclass(frozen=True)
@@ -89,22 +103,30 @@ def audit(project: Project, taxonomy: Taxonomy, options: Options = Options()) ->
     """
     with manifest.lock(project.state, "audit"):
         material = gather(project, taxonomy, options.name, options.apart)
-        found = [*copies_and_ties(material), *columns(material), *conditions(material), *undecided(material)]
+        looked = (copies_and_ties, columns, conditions, undecided)
+        found = [*options.given, *(one for look in looked for one in look(material))]
         findings = ranked(finding for finding, _ in found)
         evidence = tuple(pair for _, pairs in found for pair in pairs)
-        facts = _facts(project, material, options, _leaking(material, findings, evidence))
+        facts = _facts(project, material, options, _nearest(material, findings, evidence))
         changed = _write(project, options, findings, evidence, material.inputs)
         return Audit(findings, evidence, facts, changed)
 
 
-def _leaking(material: Material, findings: Iterable[Finding], evidence: Iterable[Evidence]) -> int:
+def _nearest(material: Material, findings: Iterable[Finding], evidence: Iterable[Evidence]) -> dict[str, int]:
+    """How many tested images each kind of severity high concerns and no nearer one: copies, then ties, then columns."""
     high = {finding.kind for finding in findings if finding.severity == HIGH}
+    near = [kind for kind in (*COPY_KINDS, *TIE_KINDS, "chain", *IDENTITY) if kind in high]
+    order = {kind: n for n, kind in enumerate([*near, *sorted(high.difference(near))])}
     tested = {material.ids[row] for row in np.flatnonzero(material.tested).tolist()}
-    both = {image for pair in evidence if pair.kind in high for image in (pair.image_test, pair.image_train)}
-    return len(tested & both)
+    found: dict[str, str] = {}
+    for pair in evidence:
+        for image in tested.intersection((pair.image_test, pair.image_train)) if pair.kind in order else ():
+            found[image] = min(found.get(image, pair.kind), pair.kind, key=order.__getitem__)
+    counted = Counter(found.values())
+    return {kind: counted[kind] for kind in order if counted[kind]}
 
 
-def _facts(project: Project, material: Material, options: Options, leaking: int) -> Facts:
+def _facts(project: Project, material: Material, options: Options, nearest: Mapping[str, int]) -> Facts:
     sides = material.sides
     held = np.bincount(material.part[material.has_part], minlength=len(sides.names)).tolist()
     links = dict(Counter(material.links["kind"].to_pylist()))
@@ -115,7 +137,7 @@ def _facts(project: Project, material: Material, options: Options, leaking: int)
         dict(zip(sides.names, held, strict=True)),
         sides.test_names,
         sides.other_names,
-        leaking,
+        nearest,
         {**links, **values_looked_at(material)},
         material.claims.apart,
         radius,

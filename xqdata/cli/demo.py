@@ -17,7 +17,9 @@ STEPS = (
     ("ingest", "raw"),
     ("dedup",),
     ("split", "--by", "scan-type"),
+    ("split", "--method", "random", "--name", "study"),
     ("audit",),
+    ("audit", "--name", "study"),
     ("status",),
 )
 _LOOK = (

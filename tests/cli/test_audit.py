@@ -1,0 +1,128 @@
+"""`xqdata audit` as a user meets it.
+
+It could be wrong while tests pass if only Python's side were called, or if the page and the terminal told something
+else than the JSON: so these run the installed command on an export, and look for the JSON's figures in both.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from assets.export import write_export
+from xqdata import manifest, schema
+from xqdata.manifest import Origin, Project
+
+XQDATA = Path(sys.executable).with_name("xqdata")
+
+
+def run(folder: Path, *arguments: str, code: int = 0) -> subprocess.CompletedProcess[str]:
+    done = subprocess.run([XQDATA, *arguments], cwd=folder, capture_output=True, text=True, check=False, timeout=300)
+    assert done.returncode == code, done.stderr
+    assert "Traceback" not in done.stderr
+    return done
+
+
+@pytest.fixture(scope="module")
+def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("audit")
+    write_export(folder / "raw")
+    run(folder, "ingest", "raw", "--quiet")
+    link(folder)
+    run(folder, "split", "--quiet")
+    run(folder, "split", "--method", "random", "--name", "study", "--quiet")
+    return folder
+
+
+def link(folder: Path) -> None:
+    """Tables as dedup writes them, which would take a minute: every third image is a rescan of the one before."""
+    project = Project(folder)
+    ids = sorted(manifest.read(project, "images", ["image_id"])["image_id"].to_pylist())
+    pairs = [
+        {"image_a": a, "image_b": b, "kind": "rescan", "ncc": 0.98, "proposed_by": ["neighbour"]}
+        for a, b in zip(ids[::3], ids[1::3], strict=False)
+    ]
+    tables = {name: schema.empty(name) for name in ("undecided", "masks", "duplicates")}
+    inputs = {"images": manifest.provenance(project, "images").digest}
+    manifest.write(
+        project, {**tables, "links": schema.from_rows("links", pairs)}, Origin("dedup", {"radius": 8}, inputs)
+    )
+
+
+def findings(folder: Path, *arguments: str) -> dict[str, dict[str, object]]:
+    told = json.loads(run(folder, "audit", "--json", *arguments).stdout)
+    return {finding["kind"]: finding for finding in told["findings"]}
+
+
+def test_a_clean_split_says_so_plainly(project: Path) -> None:
+    assert all(finding["severity"] != "high" for finding in findings(project).values())
+    shown = run(project, "audit").stdout
+    assert "\nCLEAN Nothing crosses the parts" in shown
+    assert run(project, "audit", "--fail-on", "high").returncode == 0
+
+
+def test_a_leaky_split_says_what_and_how_much(project: Path) -> None:
+    found = findings(project, "--name", "study")
+    assert found["specimens"]["severity"] == "high"
+    shown = run(project, "audit", "--name", "study").stdout
+    assert re.search(r"\nLEAKS \d+ of \d+ tested images", shown)
+    for kind, finding in found.items():
+        what, _, todo = str(finding["detail"]).rpartition("; ")
+        assert f"{finding['severity']} {kind}: {what}" in shown.replace(", intended", "")
+        assert todo in shown
+
+
+def test_json_bears_the_fields_that_others_rely_on(project: Path) -> None:
+    told = json.loads(run(project, "audit", "--name", "study", "--json").stdout)
+    for finding in told["findings"]:
+        fields = {"kind", "severity", "images_test", "images_train", "pairs", "detail", "intended"}
+        assert set(finding) == fields
+    assert told["leaking"] == sum(told["nearest"].values()) > 0
+    assert told["radius"] == 8
+
+
+def test_a_finding_ends_with_3_where_asked(project: Path) -> None:
+    done = run(project, "audit", "--name", "study", "--fail-on", "high", "--json", code=3)
+    assert json.loads(done.stdout)["findings"]
+    assert "--fail-on high" in done.stderr
+    quiet = run(project, "audit", "--name", "study", "--fail-on", "info", "--quiet", code=3)
+    assert (quiet.stdout, quiet.stderr) == ("", "")
+
+
+def test_the_page_stands_alone_and_tells_the_same(project: Path) -> None:
+    found = findings(project, "--name", "study")
+    run(project, "audit", "--name", "study", "--report", "pages/audit.html")
+    page = (project / "pages" / "audit.html").read_text(encoding="utf-8")
+    assert not re.search(r'(?:src|href)="(?!data:|#)', page)
+    assert "cannot be believed" in page
+    for kind, finding in found.items():
+        assert f'id="{kind}"' in page
+        assert f'data-unit="pairs">{finding["pairs"]:,}</td>' in page or not finding["pairs"]
+    assert page.count("<img") >= 4
+    run(project, "audit", "--report", "pages/clean.html")
+    assert "Yes: nothing was found" in (project / "pages" / "clean.html").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told", "code"),
+    [
+        (("--name", "nowhere"), "there is no such table yet; run: xqdata split", 1),
+        (("--fail-on", "low"), "'low' is not one of", 2),
+        (("--workers", "0"), "0 is not in the range", 2),
+    ],
+)
+def test_a_mistake_is_told(project: Path, arguments: tuple[str, ...], told: str, code: int) -> None:
+    assert told in run(project, "audit", *arguments, code=code).stderr
+
+
+def test_without_dedup_it_goes_on_and_says_so(project: Path, tmp_path: Path) -> None:
+    run(tmp_path, "ingest", str(project / "raw"), "--quiet")
+    run(tmp_path, "split", "--quiet")
+    shown = run(tmp_path, "audit").stdout
+    assert "dedup has not run" in shown
+    assert "run xqdata dedup" in shown

@@ -1,0 +1,174 @@
+"""`xqdata audit`."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import click
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from xqdata import config
+from xqdata.audit import Audit, Facts, Finding, Options, audit
+from xqdata.cli import options as opt
+from xqdata.cli.progress import bars
+from xqdata.schema import COPY_KINDS, SEVERITIES, TIE_KINDS
+
+_STYLE = {"high": "bold red", "medium": "yellow", "info": "dim"}
+
+
+@click.command()
+@click.option("--name", default="default", show_default=True, metavar="SPLIT", help="The split: splits/SPLIT.")
+@click.option("--report", "page", type=click.Path(path_type=Path, dir_okay=False), metavar="FILE",
+              help="Also write a page with the worst pairs side by side.")  # fmt: skip
+@click.option("--fail-on", type=click.Choice(SEVERITIES), help="Exit with code 3 if a finding is as severe, or worse.")
+@opt.workers_option
+@opt.json_option
+@opt.quiet_option
+@click.pass_context
+def command(
+    ctx: click.Context,
+    name: str,
+    page: Path | None,
+    fail_on: str | None,
+    workers: int | None,
+    as_json: bool,
+    quiet: bool,
+) -> None:
+    """Say whether a split is honest: what crosses its parts, and what else makes its score untrue.
+
+    Copies, rescans, crops of one scan, and shared specimens, scans and bags across parts are of severity high: the
+    test score is too good. Labels that go with the session, the date or the machine, contradicting labels of one
+    picture, and parts that hold other things are of severity medium. The rest is for information. Run xqdata dedup
+    first: what it has not compared cannot be found.
+
+    --fail-on counts no finding that the split intends, as scan types that --by keeps out of training.
+
+    \b
+    Examples
+      xqdata audit
+      xqdata audit --name study --report audit.html
+      xqdata audit --fail-on high --json
+    """
+    project = opt.project()
+    taxonomy = opt.chosen_taxonomy(None, config.load(project.folder))
+    out, err = opt.consoles(quiet, as_json)
+    with bars(err, "done") as move:
+        result = audit(project, taxonomy, Options(name, workers=workers, progress=move))
+    if page is not None:
+        from xqdata.report.audit import write
+
+        write(project, result, page)
+    if as_json:
+        opt.print_json(document(result))
+    else:
+        tell(out, result)
+        _last(out, result, name, page)
+    if fail_on and any(_counts(finding, fail_on) for finding in result.findings):
+        err.print(f"[bold]--fail-on {fail_on}:[/bold] there are findings of this severity")
+        ctx.exit(3)
+
+
+def document(result: Audit) -> dict[str, Any]:
+    """What --json prints."""
+    return {
+        **asdict(result.facts),
+        "leaking": result.facts.leaking,
+        "changed": result.changed,
+        "findings": [asdict(finding) for finding in result.findings],
+    }
+
+
+def tell(out: Console, result: Audit) -> None:
+    """Print an audit: the verdict, findings with the worst first, and what was looked at."""
+    facts = result.facts
+    out.print(_title(facts))
+    out.print(_verdict(result))
+    if result.findings:
+        out.print()
+        _findings(out, result)
+    out.print()
+    for label, text, style in (
+        *(("warning", text, "yellow") for text in facts.warnings),
+        ("looked at", _looked_at(facts), ""),
+        *(("note", text, "") for text in facts.notes),
+    ):
+        _line(out, label, opt.shown(text, style))
+
+
+def _title(facts: Facts) -> Text:
+    title = Text.assemble(opt.shown(facts.table, "bold"), f": {facts.images:,} images in ")
+    return title.append_text(opt.shown(", ".join(f"{name} {count:,}" for name, count in facts.parts.items())))
+
+
+def _verdict(result: Audit) -> Text:
+    facts = result.facts
+    if all(finding.severity != "high" for finding in result.findings):
+        worst = "Nothing crosses the parts that would make the score too good"
+        return Text.assemble(("CLEAN ", "bold green"), worst + _doubt(facts) + ".")
+    if not facts.leaking:
+        return Text.assemble(
+            ("LEAKS ", "bold red"), "Only between parts that are not tested: what is chosen by them is."
+        )
+    share = f"{facts.leaking:,} of {facts.tested_images:,} tested images ({facts.leaking / facts.tested_images:.0%})"
+    text = f"{share} are tied to images that were trained on: the score says little about new scans."
+    return Text.assemble(("LEAKS ", "bold red"), text)
+
+
+def _doubt(facts: Facts) -> str:
+    return "" if facts.radius is not None else ", as far as columns and equal files say: dedup has not run"
+
+
+def _findings(out: Console, result: Audit) -> None:
+    """Each finding, then what to do about them, which several of them may share."""
+    table = Table(box=None, show_header=False, padding=(0, 2, 0, 0))
+    table.add_column(no_wrap=True)
+    table.add_column(no_wrap=True)
+    table.add_column(overflow="fold")
+    advice: dict[str, list[str]] = {}
+    for finding in result.findings:
+        what, _, todo = finding.detail.rpartition("; ")
+        advice.setdefault(todo, []).append(finding.kind)
+        severity = Text(_marked(finding), "dim" if finding.intended else _STYLE[finding.severity])
+        if out.is_terminal:
+            table.add_row(severity, opt.shown(finding.kind, "bold"), opt.shown(what))
+        else:
+            out.print(
+                Text.assemble("  ", severity, " ", opt.shown(finding.kind), ": ", opt.shown(what)), soft_wrap=True
+            )
+    if out.is_terminal:
+        out.print(table)
+    out.print()
+    for todo, kinds in advice.items():
+        _line(out, ", ".join(kinds), opt.shown(todo))
+
+
+def _marked(finding: Finding) -> str:
+    return f"{finding.severity}, intended" if finding.intended else finding.severity
+
+
+def _looked_at(facts: Facts) -> str:
+    kinds = [f"{facts.checked[kind]:,} {kind}" for kind in (*COPY_KINDS, *TIE_KINDS) if facts.checked.get(kind)]
+    values = [f"{count:,} {name}" for name, count in facts.checked.items() if name not in COPY_KINDS + TIE_KINDS]
+    told = f"links: {', '.join(kinds) or 'none'}; values: {', '.join(values)}"
+    if facts.radius is not None:
+        told += f". Every pair of pictures whose pHash differs by {facts.radius} bits or fewer was compared"
+    return told
+
+
+def _line(out: Console, label: str, text: Text) -> None:
+    opt.say(out, Text.assemble((f"{label}: ", "bold"), text), 2)
+
+
+def _last(out: Console, result: Audit, name: str, page: Path | None) -> None:
+    wrote = f"Wrote audits/{name} and its evidence in manifests/" if result.changed else "Nothing has changed"
+    where = f"the page is {page}" if page else f"see the pairs: xqdata audit --name {name} --report audit.html"
+    out.print()
+    opt.say(out, opt.shown(f"{wrote}; {where}"), 0)
+
+
+def _counts(finding: Finding, least: str) -> bool:
+    return not finding.intended and SEVERITIES.index(finding.severity) <= SEVERITIES.index(least)

@@ -1,0 +1,193 @@
+"""The page of `xqdata audit --report`: the verdict, every finding, and its worst pairs side by side."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from operator import itemgetter
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+import xqdata
+from xqdata import manifest, scans
+from xqdata.audit import Audit, Evidence, Facts, Finding
+from xqdata.manifest import Project
+from xqdata.report import page
+from xqdata.scans import Scan
+from xqdata.schema import COPY_KINDS, TIE_KINDS
+
+# Pairs shown of each finding, so that the page stays below 10 MB.
+_SHOWN = {"high": 6, "medium": 4, "info": 2}
+
+# What a kind is called on the page, and what a reader who never heard of it needs to know.
+_KINDS = {
+    "bytes": ("Same file", "The very file that is tested was trained on. The model need only remember it."),
+    "pixels": ("Same pixels", "The same picture, saved by another program. Every pixel was trained on."),
+    "re-encoded": ("Same picture, compressed anew", "To a model this is the picture that it was trained on."),
+    "transformed": (
+        "Same picture, resized, turned, mirrored or trimmed",
+        "Training turns and mirrors pictures on purpose, so that this one was trained on, too.",
+    ),
+    "rescan": (
+        "Same bag, scanned again",
+        "The bag went through the tunnel twice and was not unpacked: two pictures of one arrangement.",
+    ),
+    "same-bag": ("Same bag, repacked", "The same things in the same bag, only moved about."),
+    "same-scan": ("Same pass", "One pass through the tunnel gives several files: views, energies, renderings."),
+    "crop": (
+        "Cut from one scan",
+        "Windows of one scan: what surrounds the object is in both, often the object as well.",
+    ),
+    "chain": ("Joined through others", "Links of several kinds lead from one to the other, as a crop of a rescan."),
+    "specimens": (
+        "Same physical object",
+        "One object was scanned many times. To recognise this very object is not to recognise its kind: the next "
+        "traveller carries another one.",
+    ),
+    "scan_id": ("Same pass, by the scanner's number", "Files of one pass through the tunnel."),
+    "bag": ("Same bag, by the operator's log", "Scans of one packed bag."),
+    "session": ("Same session", "Scans of one sitting share the machine's settings and the operator's habits."),
+    "series": ("Same series", "Scans that the source numbers together."),
+    "container_id": ("Same basket or carrier", "A model may know the basket and not what lies in it."),
+    "undecided": ("Undecided pairs", "The pixels did not say whether these show the same. Somebody has to look."),
+}
+_MOODS = {"high": "bad", "medium": "warn", "info": "soft"}
+
+Row = Mapping[str, Any]
+
+
+def write(project: Project, audit: Audit, path: Path) -> None:
+    """Write the page."""
+    page.write(path, text(project, audit))
+
+
+def text(project: Project, audit: Audit) -> str:
+    """The page as HTML."""
+    facts = audit.facts
+    shelf = _Shelf.of(project, facts, audit.evidence)
+    return page.render(
+        "audit.html",
+        project=project.folder.name,
+        split=facts.table.removeprefix("splits/"),
+        version=xqdata.__version__,
+        verdict=_verdict(audit),
+        parts=[(f"{count:,}", f"images in {name}") for name, count in facts.parts.items()],
+        bar=_bar(facts),
+        findings=[_told(shelf, finding) for finding in audit.findings],
+        links=[f"{facts.checked[kind]:,} {kind}" for kind in (*COPY_KINDS, *TIE_KINDS) if facts.checked.get(kind)],
+        values=[f"{n:,} {kind}" for kind, n in facts.checked.items() if kind not in COPY_KINDS + TIE_KINDS],
+        radius=facts.radius,
+        claims=facts.claims,
+        warnings=facts.warnings,
+        notes=facts.notes,
+    )
+
+
+def _verdict(audit: Audit) -> dict[str, Any]:
+    """What the top of the page says. `state`: clean, leaks, or beside: only between parts that are not tested."""
+    facts = audit.facts
+    high = any(finding.severity == "high" for finding in audit.findings)
+    return {
+        "state": "clean" if not high else "leaks" if facts.leaking else "beside",
+        "leaking": f"{facts.leaking:,}",
+        "tested": f"{facts.tested_images:,}",
+        "share": f"{facts.leaking / max(1, facts.tested_images):.0%}",
+        "free": f"{facts.tested_images - facts.leaking:,}",
+        "rotates": facts.tested == facts.against,
+        "part": " and ".join(facts.tested),
+        "others": " and ".join(facts.against),
+        "deduplicated": facts.radius is not None,
+    }
+
+
+def _bar(facts: Facts) -> list[dict[str, Any]]:
+    """What share of the tested images each kind of leak ties to another part, the nearest kind counting; the rest."""
+    pieces = [(*_word(kind), count, "leak") for kind, count in facts.nearest.items()]
+    free = facts.tested_images - facts.leaking
+    pieces.append(("Tied to nothing that was found", "", free, "free"))
+    return [
+        {"word": word, "count": f"{count:,}", "percent": 100 * count / max(1, facts.tested_images), "mood": mood}
+        for word, _, count, mood in pieces
+    ]
+
+
+def _word(kind: str) -> tuple[str, str]:
+    return _KINDS.get(kind, (kind.replace("_", " ").replace("-", " ").capitalize(), ""))
+
+
+def _told(shelf: _Shelf, finding: Finding) -> dict[str, Any]:
+    what, _, advice = finding.detail.rpartition("; ")
+    word, meaning = _word(finding.kind)
+    return {
+        "kind": finding.kind,
+        "word": word,
+        "meaning": meaning,
+        "severity": finding.severity,
+        "mood": "soft" if finding.intended else _MOODS[finding.severity],
+        "intended": finding.intended,
+        "test": f"{finding.images_test:,}",
+        "train": f"{finding.images_train:,}",
+        "pairs": f"{finding.pairs:,}" if finding.pairs else "",
+        "what": what[:1].upper() + what[1:],
+        "advice": advice[:1].upper() + advice[1:],
+        "shown": [shelf.pair(pair) for pair in shelf.chosen(finding)],
+    }
+
+
+@dataclass(frozen=True)
+class _Shelf:
+    """The images behind findings: their rows and parts by id, where their pixels are, and which pairs they are in."""
+
+    rows: Mapping[str, Row]
+    parts: Mapping[str, str | None]
+    scans: Mapping[str, Scan]
+    evidence: Sequence[Evidence]
+    tested: tuple[str, ...]
+
+    @classmethod
+    def of(cls, project: Project, facts: Facts, evidence: Sequence[Evidence]) -> _Shelf:
+        split = manifest.read(project, facts.table, ["image_id", "part"])
+        parts = dict(zip(split["image_id"].to_pylist(), split["part"].to_pylist(), strict=True))
+        shown = ("objects", "scan_type", "width", "height", "format", "acquired_at")
+        wanted = {image for pair in evidence for image in (pair.image_test, pair.image_train) if image}
+        table = manifest.read(project, "images", [*scans.COLUMNS, *shown])
+        table = table.filter(pc.is_in(table["image_id"], pa.array(sorted(wanted), pa.string())))
+        rows = {row["image_id"]: row for row in table.drop_columns(["mtime"]).to_pylist()}
+        found = scans.located(project, table)
+        return cls(rows, parts, {scan.image_id: scan for scan in found}, evidence, facts.tested)
+
+    def chosen(self, finding: Finding) -> list[Evidence]:
+        """The pairs that are shown of a finding: of tested images first, and of as many classes as can be."""
+        mine = [pair for pair in self.evidence if pair.kind == finding.kind and pair.image_train is not None]
+        mine.sort(key=lambda pair: self.parts.get(pair.image_test) not in self.tested)
+        turns: Counter[str] = Counter()
+        ranked = []
+        for n, pair in enumerate(mine):
+            label = self.label(pair.image_test)
+            ranked.append((turns[label], n, pair))
+            turns[label] += 1
+        return [pair for _, _, pair in sorted(ranked, key=itemgetter(0, 1))[: _SHOWN[finding.severity]]]
+
+    def label(self, image: str) -> str:
+        return ", ".join(self.rows[image]["objects"] or ()) or "object unknown"
+
+    def pair(self, pair: Evidence) -> dict[str, Any]:
+        """What the template shows of one pair."""
+        return {"members": [self._figure(pair.image_test), self._figure(str(pair.image_train))], "detail": pair.detail}
+
+    def _figure(self, image: str) -> dict[str, Any]:
+        row = self.rows[image]
+        made = f", {row['acquired_at']:%Y-%m-%d %H:%M}" if row["acquired_at"] else ""
+        return {
+            "picture": page.thumbnail(self.scans[image]),
+            "part": self.parts.get(image),
+            "tested": self.parts.get(image) in self.tested,
+            "label": self.label(image),
+            "scan_type": row["scan_type"],
+            "path": row["path"] + (f" (page {row['page']})" if row["page"] else ""),
+            "facts": f"{row['width']} x {row['height']} {row['format']}{made}",
+        }
