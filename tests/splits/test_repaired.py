@@ -29,7 +29,7 @@ PARTS = (("train", "1/2"), ("val", "1/4"), ("test", "1/4"))
 
 
 def repair(project: Project, reference: Taxonomy, name: str = "study", keep: bool = False, **more: Any) -> Result:
-    told = manifest.provenance(project, f"splits/{name}").options["request"]
+    told = manifest.provenance(project, f"splits/{name}").options
     return split(project, reference, repair_of(told, name, more.pop("new", "clean"), more.pop("by", ()), keep))
 
 

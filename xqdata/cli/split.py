@@ -168,7 +168,7 @@ def _repaired(
             raise click.UsageError(f"--repair keeps the parts of splits/{leaky}: leave --{name.replace('_', '-')} out")
     if source:
         raise click.UsageError("--from keeps assignments and --repair changes them: leave one out")
-    told = manifest.provenance(project, f"splits/{leaky}").options["request"]
+    told = manifest.provenance(project, f"splits/{leaky}").options
     named = ctx.get_parameter_source("name") is not ParameterSource.DEFAULT
     name = given["name"] if named else f"{leaky}-repaired"
     return repair_of(told, leaky, name, _columns(given["by"], "--by"), keep_classes)

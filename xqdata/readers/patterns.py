@@ -52,7 +52,12 @@ class _Regex:
 
 
 def compile_pattern(pattern: str, taxonomy: Taxonomy) -> _Regex:
-    """A pattern such as `{object}_{specimen}-{shot}_{view}.{ext}` as something that can be matched.
+    """A pattern such as `{object}_{specimen}-{shot}_{view}.{ext}` as something that can be matched."""
+    return _Regex(re.compile(pattern_regex(pattern, taxonomy)), whole=True, by_path="/" in pattern)
+
+
+def pattern_regex(pattern: str, taxonomy: Taxonomy) -> str:
+    """A pattern as the regular expression that matches the whole of a file name (or path, where it holds a slash).
 
     Names of objects and scan types may themselves hold the separators: known names are tried first, the longest
     before the shorter, then anything. Other fields end at the separators that stand beside them. Fields that begin
@@ -71,7 +76,7 @@ def compile_pattern(pattern: str, taxonomy: Taxonomy) -> _Regex:
     for position, name in enumerate(names):
         beside = literals[position][-1:] + literals[position + 1][:1]
         regex += f"(?P<{name}>{_expression(name, beside, taxonomy)})" + re.escape(literals[position + 1])
-    return _Regex(re.compile(regex), whole=True, by_path="/" in pattern)
+    return regex
 
 
 def _expression(name: str, beside: str, taxonomy: Taxonomy) -> str:

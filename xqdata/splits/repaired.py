@@ -23,12 +23,16 @@ from xqdata.splits.strata import Strata, strata
 _NODES = 2_000
 
 
-def repair_of(told: Mapping[str, Any], source: str, name: str, by: tuple[str, ...], keep_classes: bool) -> Request:
-    """The request for a repair, called `name`, of the split `source`, whose own request is `told`.
+def repair_of(options: Mapping[str, Any], source: str, name: str, by: tuple[str, ...], keep_classes: bool) -> Request:
+    """The request for a repair, called `name`, of the split `source`, whose provenance has these `options`.
 
     Parts, what is held in proportion and what is tied on request stay. InputError for one fold of several tables, and
     for an axis `by` that is no identity column: a repair sets no image aside.
     """
+    unasked = {"parts": options.get("parts"), "together": options.get("together", ())}
+    unasked |= {"folds": None, "stratify": ("object",), "leave_one_out": None}
+    # A split that xqdata did not make was asked for by nobody; an audit of it tells its parts.
+    told = options.get("request") or unasked
     made = Request(
         name=name,
         parts=tuple((part, share) for part, share in told["parts"].items()),
