@@ -357,6 +357,7 @@ def test_an_image_with_several_objects_counts_in_each_of_them(project, run) -> N
     fill(project, rows)
     held = run(stratify=("objects",), parts=(("train", "1/2"), ("test", "1/2")))
     assert held.reports[0].certificate.deviation == 0
+    assert held.reports[0].by_object == {"egg": {"train": 4, "test": 4}, "honey": {"train": 2, "test": 2}}
     assert Counter(part for name, part in parts_of(held).items() if name[0] == "m") == {"train": 2, "test": 2}
     assert any("--stratify objects" in note for note in run(name="other").reports[0].notes)
 
@@ -376,7 +377,43 @@ def test_what_chains_a_giant_component_is_told(project, run) -> None:
     without = {w.source: w for w in report.without}
     assert (without["rescan links"].components, without["rescan links"].deviation) == (2, 0.0)
     assert without["specimens"].components == 19
-    assert any("20 of the 20 all images" in o or "holds 20" in o for o in report.obstacles)
+    assert any("holds 20 of the 20 images" in o for o in report.obstacles)
+
+
+def test_ties_that_make_no_difference_are_not_told(project, run) -> None:
+    rows = [scan(f"a{n}", "egg", "a", scan_id=f"p{n}", bag=f"b{n}") for n in range(10)]
+    fill(project, [*rows, *(scan(f"b{n}", "egg", "b") for n in range(4))], links=[link("a3", "a4")])
+    (report,) = run(parts=(("train", "1/2"), ("test", "1/2"))).reports
+    assert [w.source for w in report.without] == ["specimens"]
+    assert report.without[0].deviation < report.certificate.deviation
+    told = {tied.source: (tied.values, tied.shared) for tied in report.tied}
+    assert told == {"specimens": (2, 2), "scan_id": (10, 0), "bag": (10, 0), "rescan links": (1, 1)}
+
+
+def test_a_part_that_a_condition_fixes_is_told_by_what_the_condition_holds(project, run) -> None:
+    fill(project, study(120))
+    asked = {"test_where": "scan_type == 'single_carrier'", "parts": (("train", "3/4"), ("test", "1/4"))}
+    (report,) = run(**asked).reports
+    assert report.held == 60
+    assert [(part.name, part.asked) for part in report.parts] == [("train", 1.0), ("test", None)]
+
+
+def test_classes_that_lack_for_one_reason_share_a_line(project, run) -> None:
+    rows = [{**row, "scan_type": "multiple_basket"} for row in study(30)]
+    fill(project, [*rows, *(scan(f"s{n}", "sausage", f"s{n}", scan_type="single_basket") for n in range(9))])
+    (report,) = run(test_where="scan_type == 'single_basket'", parts=PARTS).reports
+    told = [o for o in report.obstacles if "condition" in o]
+    assert len(told) == 2
+    assert "egg, honey, mango are not in test: the condition for the test part holds for none of their images" in told
+    assert any(o.startswith("sausage is not in train and val") for o in told)
+
+
+def test_the_paragraph_on_folds_tells_of_all_of_them(project, run) -> None:
+    fill(project, study(120))
+    reports = run(leave_one_out="scan_type", folds=3, name="loo").reports
+    assert len({report.methods for report in reports}) == 1
+    assert "divided 2 times into train and test" in reports[0].methods
+    assert "no component lies in two parts" in reports[0].methods
 
 
 def test_nothing_changes_and_nothing_is_written_twice(project, run) -> None:
@@ -432,7 +469,10 @@ def test_an_earlier_split_of_the_name_that_was_folds_is_told(project, run) -> No
         ({"method": "random", "by": ("session",)}, "keeps nothing apart"),
         ({"test_where": "missing", "folds": 3}, "needs a part called test"),
         ({"test_where": "nonsense =="}, "no condition"),
-        ({"by": ("site",)}, "no image says"),
+        ({"by": ("site",)}, "no image has a known site; possible are --by scan-type"),
+        ({"test_after": "2023-01-01"}, "every image, so nothing is left to train on; acquired_at goes from 2024-03-01"),
+        ({"test_after": "2025-01-01"}, "no image, so there is nothing to test on"),
+        ({"test_where": "scan_type != 'x'"}, "nothing is left to train on"),
         ({"leave_one_out": "site"}, "no two values"),
         ({"by": ("scan_type",), "folds": 9}, "fewer values than there are folds"),
         ({"by": ("scan_type", "view"), "folds": 2}, "over one axis"),

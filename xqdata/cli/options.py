@@ -20,6 +20,9 @@ from xqdata.taxonomy import Taxonomy, load
 
 F = TypeVar("F", bound=Callable[..., Any])
 
+# Columns of what is no terminal: whoever reads a pipe wants a line to be a line.
+_UNWRAPPED = 10_000
+
 json_option = click.option("--json", "as_json", is_flag=True, help="Print the result as JSON on stdout.")
 quiet_option = click.option("--quiet", "-q", is_flag=True, help="Print errors only.")
 workers_option = click.option(
@@ -45,7 +48,11 @@ def chosen_taxonomy(path: Path | None, config: Config) -> Taxonomy:
 
 def consoles(quiet: bool, as_json: bool) -> tuple[Console, Console]:
     """Where results and where messages go. With --json nothing but the JSON is on stdout; --quiet keeps errors only."""
-    return Console(quiet=quiet or as_json, highlight=False), Console(stderr=True, quiet=quiet, highlight=False)
+    made = Console(quiet=quiet or as_json, highlight=False), Console(stderr=True, quiet=quiet, highlight=False)
+    for console in made:
+        if not console.is_terminal:
+            console.width = _UNWRAPPED
+    return made
 
 
 def print_json(value: Any) -> None:

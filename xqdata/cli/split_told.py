@@ -11,7 +11,11 @@ from rich.table import Table
 from rich.text import Text
 
 from xqdata.cli import options as opt
+from xqdata.groups import IDENTITY, LINKS, ON_REQUEST
+from xqdata.splits.methods import folds_told
 from xqdata.splits.report import ASIDE, Report
+from xqdata.splits.request import TEST
+from xqdata.splits.strata import SEVERAL, UNKNOWN
 from xqdata.taxonomy import Taxonomy
 
 _MOST_ROWS = 40
@@ -29,7 +33,7 @@ def tell(out: Console, report: Report, taxonomy: Taxonomy) -> None:
         ("scan type", report.by_scan_type, taxonomy.scan_types),
     ):
         out.print()
-        out.print(_counts(heading, counts, known, report))
+        out.print(_counts(out, heading, counts, known, report))
     out.print()
     for label, text in (
         ("components", _components(report)),
@@ -52,39 +56,35 @@ def tell(out: Console, report: Report, taxonomy: Taxonomy) -> None:
 
 def tell_folds(out: Console, reports: Sequence[Report]) -> None:
     """Print the folds over two axes: a line for each, then what is common to all."""
-    table = Table(box=None, header_style="bold", padding=(0, 2))
-    for heading in ("table", "test", "train", "set aside", "classes not in test"):
-        table.add_column(heading, justify="left" if heading == "table" else "right", overflow="fold")
+    first = reports[0]
+    out.print(Text.assemble(opt.shown(first.table.rpartition(".")[0], "bold"), f": {_images(first)}"))
+    out.print()
+    table = Table(box=None, header_style="bold", padding=(0, 1))
+    table.add_column("table", overflow="fold")
+    for heading in ("test", "train", "set aside", "classes tested"):
+        table.add_column(heading, justify="right", no_wrap=True)
     for report in reports:
         counts = {part.name: part.images for part in report.parts}
-        lacking = sum("test" not in held for held in report.by_object.values())
-        row = (counts["test"], counts["train"], report.certificate.set_aside, lacking)
-        table.add_row(opt.shown(report.table), *(f"{n:,}" for n in row))
+        seen = sum("test" in held for held in report.by_object.values())
+        row = (f"{counts['test']:,}", f"{counts['train']:,}", f"{report.certificate.set_aside:,}")
+        table.add_row(opt.shown(report.table), *row, f"{seen} of {len(report.by_object)}")
     out.print(table)
     out.print()
-    first = reports[0]
-    tested = sum(part.images for report in reports for part in report.parts if part.name == "test")
-    train = sum(part.images for report in reports for part in report.parts if part.name == "train") / len(reports)
-    axis = next(iter(first.levels))
-    told = (
-        f"each value of {axis} is tested once, on components that its training part does not hold; component folds "
-        f"rotate. {tested:,} of {first.images:,} images are tested, {train:,.0f} are trained on in the mean"
-    )
-    _line(out, "folds", told)
-    _line(out, "components", _components(first))
-    _line(out, "tied by", _tied(first))
-    _line(out, "balance", _balance(first) + " (component folds)")
-    _line(out, "checked", f"every table by itself; in the first: {_checked(first)}")
+    for label, text in (
+        ("folds", folds_told(reports)),
+        ("components", _components(first)),
+        ("tied by", _tied(first)),
+        ("balance", f"of the component folds: {_balance(first)}"),
+        ("checked", f"every table by itself; in the first: {_checked(first)}"),
+    ):
+        _line(out, label, text)
     for text in first.notes:
         _line(out, "note", text)
     _line(out, "methods", first.methods, "dim")
 
 
 def _title(report: Report) -> Text:
-    title = Text.assemble(opt.shown(report.table, "bold"), f": {report.images:,} images")
-    if report.copies:
-        title.append(f" and {report.copies:,} copies that follow them")
-    title.append("".join(f", {count:,} {why}" for why, count in report.left_out.items()))
+    title = Text.assemble(opt.shown(report.table, "bold"), f": {_images(report)}")
     if report.leaky:
         title.append("  LEAKY: drawn at random, as in the study; for comparison only", "bold red")
     if report.gave_up:
@@ -92,14 +92,22 @@ def _title(report: Report) -> Text:
     return title
 
 
+def _images(report: Report) -> str:
+    """How many images there are, and copies, and rows that take no part."""
+    copies = f" and {report.copies:,} copies that follow them" if report.copies else ""
+    return f"{report.images:,} images{copies}" + "".join(f", {n:,} {why}" for why, n in report.left_out.items())
+
+
 def _parts(report: Report) -> Table:
-    table = Table(box=None, header_style="bold", padding=(0, 2))
+    table = Table(box=None, header_style="bold", padding=(0, 1))
     table.add_column("part")
     for heading in ("images", "share", "asked", "components", *(["copies"] if report.copies else [])):
         table.add_column(heading, justify="right")
     used = sum(part.images for part in report.parts)
+    # Of a part that a condition fixes no share is asked; the others share what it leaves.
+    shared = sum(part.images for part in report.parts if part.asked is not None)
     for part in report.parts:
-        share = f"{part.images / used:.1%}" if used else "-"
+        share = f"{part.images / shared:.1%}" if shared and part.asked is not None else "-"
         asked = "-" if part.asked is None else f"{part.asked:.1%}"
         row = [
             f"{part.images:,}",
@@ -115,22 +123,37 @@ def _parts(report: Report) -> Table:
 
 
 def _counts(
-    heading: str, counts: Mapping[str, Mapping[str, int]], known: Iterable[str], report: Report
+    out: Console, heading: str, counts: Mapping[str, Mapping[str, int]], known: Iterable[str], report: Report
 ) -> Table | Text:
     """Images by value (rows) and part (columns), with each row's shares where there is room."""
-    names = [*report.names, *([ASIDE] if any(ASIDE in held for held in counts.values()) else [])]
+    names = [*report.names, *([ASIDE] if report.certificate.set_aside else [])]
     if len(names) > _MOST_COLUMNS:
         return Text(f"{heading} by part: {len(names)} columns do not fit here; --json has them all.")
-    table = Table(box=None, header_style="bold", padding=(0, 2), show_footer=True)
+    for shares in (True, False):
+        table = _counted(heading, counts, known, report, names, shares)
+        if table.__rich_measure__(out, out.options.update(width=1000)).maximum <= out.width:
+            break
+    return table
+
+
+def _counted(
+    heading: str,
+    counts: Mapping[str, Mapping[str, int]],
+    known: Iterable[str],
+    report: Report,
+    names: Sequence[str],
+    shares: bool,
+) -> Table:
+    table = Table(box=None, header_style="bold", padding=(0, 1), show_footer=True)
     table.add_column(heading, footer="all", overflow="fold")
-    shares = len(names) <= 5
-    totals = {name: sum(held.get(name, 0) for held in counts.values()) for name in names}
-    for name in (*names, "all"):
-        whole = sum(totals.values())
-        foot = _cell(totals.get(name, whole), whole, shares and name not in (ASIDE, "all"))
-        table.add_column(opt.shown(name), justify="right", footer=foot)
-    order = {name: n for n, name in enumerate(known)}
-    rows = sorted(counts, key=lambda value: (order.get(value, 1 << 30), value))
+    totals = {part.name: part.images for part in report.parts} | {ASIDE: report.certificate.set_aside}
+    used = report.images - totals[ASIDE]
+    for name in names:
+        foot = _cell(totals[name], used, shares and name != ASIDE)
+        table.add_column(opt.shown(name), justify="right", footer=foot, no_wrap=True)
+    table.add_column("all", justify="right", footer=f"{report.images:,}", no_wrap=True)
+    order = {name: n for n, name in enumerate(known)} | {SEVERAL: 1 << 30, UNKNOWN: 1 << 31}
+    rows = sorted(counts, key=lambda value: (order.get(value, 1 << 29), value))
     for value in rows[:_MOST_ROWS]:
         held = counts[value]
         used = sum(held.get(name, 0) for name in report.names)
@@ -150,15 +173,17 @@ def _components(report: Report) -> str:
     if not len(report.sizes):
         return ""
     largest = int(report.sizes[0])
+    if largest == 1:
+        return f"{len(report.sizes):,}, each a single image"
     bounds = [1, 2, 4, 8, 16, 32, 64, 128, 256, 1 << 62]
     told = []
     for low, high in pairwise(bounds):
         count = int(((report.sizes >= low) & (report.sizes < high)).sum())
         if count:
-            size = f"{low}" if high == low + 1 else f"{low} to {high - 1}" if high < 1 << 62 else f"{low} and more"
-            told.append(f"{count:,} of {size}")
-    share = f"{largest / max(1, report.images):.1%}"
-    text = f"{len(report.sizes):,}, the largest {largest:,} images ({share}), the median {report.median:g}; by images: "
+            size = f"{low} to {high - 1} images" if high < 1 << 62 else f"{low} images and more"
+            told.append(f"{count:,} of {'1 image' if low == 1 else size}")
+    share = f"{largest / max(1, report.images):.1%} of all"
+    text = f"{len(report.sizes):,}, the largest {largest:,} images ({share}), the median {report.median:g}; "
     return text + ", ".join(told)
 
 
@@ -170,7 +195,8 @@ def _tied(report: Report) -> str:
         elif tied.source == "copies":
             told.append(f"{tied.values:,} clusters of copies")
         elif tied.values:
-            told.append(f"{tied.values:,} {tied.source} (named by {tied.images:,} images)")
+            several = "each on one image only" if not tied.shared else f"{tied.shared:,} of them on several images"
+            told.append(f"{tied.values:,} {tied.source} ({several})")
         else:
             told.append(f"{tied.source} (unknown)")
     return ", ".join(told)
@@ -185,7 +211,9 @@ def _levels(report: Report) -> list[str]:
         order = {name: n for n, name in enumerate(report.names)}
         parts = sorted(by_part, key=lambda part: order.get(part, 1 << 30))
         if set(levels) == {axis, f"not {axis}"}:
-            lines.append(f"test: images with {axis}; {levels[f'not {axis}']}: the others")
+            tested = next(part.images for part in report.parts if part.name == TEST)
+            fraction = f"{tested:,} of the {report.held:,} images with {axis}"
+            lines.append(f"test: {fraction}; {levels[f'not {axis}']}: images without")
             continue
         lines += [f"{part}: {axis} {', '.join(by_part[part])}" for part in parts]
     return lines
@@ -208,19 +236,18 @@ def _moved(report: Report) -> str:
 
 def _balance(report: Report) -> str:
     found = report.certificate
-    rows = f"{found.rows:,} values" + (f", {found.joint:,} of {found.cells:,} cells among them," if found.cells else "")
-    text = f"{found.deviation:,.1f} images away from exact proportion, all parts and {rows} together"
-    text += "" if report.levels or report.leaky else " (a part's size counts beyond 1%)"
+    what = " and ".join(report.stratified)
+    rows = f"{found.rows:,} values of {what}" + (f" ({found.joint:,} of them combinations)" if found.joint else "")
+    text = f"{found.deviation:,.1f} images too many or too few in all, over {rows} and {len(report.names)} parts"
     if found.bound is not None and found.gap is not None:
         if found.proven:
-            text += "; proven: no split of these components has less"
-        elif found.missing == found.least_missing:
-            text += f"; at least {found.bound:,.1f} are unavoidable (gap {found.gap:,.1f}, not proven)"
+            text += "; proven: no split of these components does better"
         else:
-            text += "; not proven"
+            text += f"; at least {found.bound:,.1f} are unavoidable (gap {found.gap:,.1f}, not proven)"
     if found.missing and not report.leaky:
-        proven = " (proven: no split has fewer)" if found.missing == found.least_missing else ""
-        text += f"; {found.missing:,} times a value is missing in a part{proven}"
+        times = "once" if found.missing == 1 else f"{found.missing:,} times"
+        proven = " (proven: that cannot be less)" if found.missing == found.least_missing else ""
+        text += f"; {times} a part lacks a value{proven}"
     return text
 
 
@@ -229,11 +256,17 @@ def _aside(report: Report) -> str:
     if not found.set_aside:
         return ""
     text = f"{found.set_aside:,} of {report.images:,} images ({found.set_aside / report.images:.1%})"
+    if not report.levels:
+        return f"{text}, whose components came together from several parts"
+    axes = " or ".join("the condition" if set(held) == {a, f"not {a}"} else a for a, held in report.levels.items())
+    text += f", since {axes} puts them into one part and what they show into another"
+    text += f", or, for {found.unknown:,} of them, since that is unknown" if found.unknown else ""
     if found.least_set_aside == found.set_aside:
-        return text + "; proven: with parts of at least four fifths of their shares, no split sets aside fewer"
+        return f"{text}; proven: the fewest while every part holds four fifths of its share"
     if found.least_set_aside is not None:
-        return text + f"; at least {found.least_set_aside:,} are unavoidable if parts hold four fifths of their shares"
-    return text + "; the fewest that were found, not proven" if report.levels else text
+        least = f"at least {found.least_set_aside:,} are unavoidable"
+        return f"{text}; {least} while every part holds four fifths of its share"
+    return f"{text}; the fewest that were found, not proven"
 
 
 def _checked(report: Report) -> str:
@@ -251,16 +284,18 @@ def _checked(report: Report) -> str:
 def _weak(out: Console, report: Report) -> None:
     """What chains images into a component that is too large, or that crosses the levels, and what would undo it."""
     for weak in report.weak:
-        text = f"without {weak.source} {weak.name}, {weak.largest:,} images of it would stay together"
-        _line(out, "chained by", text, "yellow")
+        left = f"without it, {weak.largest:,} of {int(report.sizes[0]):,} images stay together"
+        _line(out, "chained by", f"{weak.source} {weak.name}: {left}", "yellow")
     for without in report.without:
-        remedy = f" (--allow-leak {without.source})" if " " not in without.source else ""
-        text = f"{without.source}{remedy}: {without.components:,} components, the largest {without.largest:,} images"
-        if without.crossing is not None:
-            text += f", {without.crossing:,} images in components that cross the levels"
-        if without.deviation is not None:
-            text += f"; {without.deviation:,.1f} images from proportion, {without.missing:,} values missing in parts"
-        _line(out, "without", text)
+        remedy = f" (--allow-leak {without.source})" if without.source in (*IDENTITY, *ON_REQUEST, LINKS) else ""
+        gain = [f"{without.components:,} components, the largest {without.largest:,} images"]
+        now = report.certificate
+        if without.set_aside != now.set_aside:
+            gain.append(f"{without.set_aside:,} images set aside instead of {now.set_aside:,}")
+        if without.missing != now.missing:
+            gain.append(f"a part lacks a value {without.missing:,} instead of {now.missing:,} times")
+        gain.append(f"{without.deviation:,.1f} images too many or too few instead of {now.deviation:,.1f}")
+        _line(out, "without", f"{without.source}{remedy}: {'; '.join(gain)}")
 
 
 def _line(out: Console, label: str, text: str, style: str = "") -> None:

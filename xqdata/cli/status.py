@@ -42,15 +42,11 @@ def command(taxonomy_path: Path | None, as_json: bool, quiet: bool) -> None:
     if not found:
         out.print("No table stands here yet. Start with: [bold]xqdata ingest RAW[/bold]")
         return
-    table = Table(box=None, header_style="bold", padding=(0, 2))
-    for heading, justify in (
-        ("table", "left"),
-        ("rows", "right"),
-        ("digest", "left"),
-        ("made by", "left"),
-        ("at", "left"),
-    ):
-        table.add_column(heading, justify=justify)  # type: ignore[arg-type]
+    table = Table(box=None, header_style="bold", padding=(0, 1))
+    table.add_column("table", overflow="fold")
+    table.add_column("rows", justify="right", no_wrap=True)
+    for heading in ("digest", "made by", "at"):
+        table.add_column(heading, no_wrap=True)
     table.add_column("state")
     for line in found:
         if line.damage:

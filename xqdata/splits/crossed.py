@@ -6,6 +6,7 @@ from itertools import pairwise
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from xqdata.errors import InputError
 from xqdata.splits.axes import Axis, axes_of, level_luck, levels_told
@@ -15,6 +16,9 @@ from xqdata.splits.material import Material
 from xqdata.splits.plan import Plan, Reasons, aside_allowed, blank, follow, settled
 from xqdata.splits.request import TEST, Request
 from xqdata.splits.strata import strata
+
+# Columns that a split is mostly kept apart by.
+_FACTORS = ("scan_type", "container", "multiplicity", "clutter")
 
 
 def crossed(material: Material, request: Request, old: Ints | None) -> Plan:
@@ -27,27 +31,27 @@ def crossed(material: Material, request: Request, old: Ints | None) -> Plan:
     known = np.all([axis.code[rows] >= 0 for axis in axes], axis=0)
     unknown, rows = int((~known).sum()), rows[known]
     if not len(rows):
-        hint = "look at the columns with: xqdata ingest"
-        raise InputError(f"no image says what it is on the axis {axes[0].column}", where="--by", hint=hint)
+        raise InputError(f"no image has a known {axes[0].column}", where="--by", hint=_known(material))
+    held = _held(material, request, axes[-1], rows)
     _, component = np.unique(material.component[rows], return_inverse=True)
     was = None if old is None else old[rows]
     fixed, _ = settled(component, was, len(request.shares))
-    held = strata(material.images.take(pa.array(rows)), request.stratify, component, request.shares)
+    balanced = strata(material.images.take(pa.array(rows)), request.stratify, component, request.shares)
     starts = np.cumsum([0, *(len(axis.names) for axis in axes)])
     levels = np.column_stack([axis.code[rows] + start for axis, start in zip(axes, starts, strict=False)])
     allowed = _allowed(axes, levels, starts, was)
-    must = np.zeros(len(held.must), bool)
-    must[held.classes] = True
+    must = np.zeros(len(balanced.must), bool)
+    must[balanced.classes] = True
     found = cross(
         Crossing(
             component,
             levels,
             allowed,
             fixed,
-            held.counts,
+            balanced.counts,
             request.shares,
-            _fixed_parts(request, axes[-1], rows),
-            held.weighs,
+            tuple(held if name == TEST else None for name in request.part_names),
+            balanced.weighs,
             must,
             level_luck(axes, request.seed),
         )
@@ -62,7 +66,7 @@ def crossed(material: Material, request: Request, old: Ints | None) -> Plan:
     follow(material, part, reason, told)
     given = {axis.column: levels_told(axis, mask, request.part_names) for axis, mask in told}
     aside = found.aside + unknown
-    plan = Plan(request.name, request.part_names, part, reason, rows, held, aside, given, blocks=found)
+    plan = Plan(request.name, request.part_names, part, reason, rows, balanced, aside, given, blocks=found, held=held)
     return aside_allowed(plan, request)
 
 
@@ -78,10 +82,27 @@ def _allowed(axes: list[Axis], levels: Ints, starts: Ints, was: Ints | None) -> 
     return allowed
 
 
-def _fixed_parts(request: Request, axis: Axis, rows: Ints) -> tuple[int | None, ...]:
-    """For the test part, if a condition says what it consists of, how many images there are."""
-    held = int((axis.code[rows] == 1).sum()) if request.fixes_test else None
-    return tuple(held if name == TEST else None for name in request.part_names)
+def _held(material: Material, request: Request, axis: Axis, rows: Ints) -> int | None:
+    """If a condition says what the test part consists of, for how many of `rows` it holds: all or none: InputError."""
+    if not request.fixes_test:
+        return None
+    held = int((axis.code[rows] == 1).sum())
+    if 0 < held < len(rows):
+        return held
+    left = "nothing is left to train on" if held else "there is nothing to test on"
+    hint = "rows of unknown value do not count"
+    if request.test_after is not None:
+        span = pc.min_max(material.images["acquired_at"].take(pa.array(rows)))
+        hint = f"acquired_at goes from {span['min'].as_py()} to {span['max'].as_py()}"
+    raise InputError(f"{axis.column} holds for {'every' if held else 'no'} image, so {left}", where=TEST, hint=hint)
+
+
+def _known(material: Material) -> str:
+    """What might be an axis instead: columns with several values."""
+    images = material.images.take(pa.array(material.counted))
+    counts = {name: pc.count_distinct(images[name]).as_py() for name in _FACTORS}
+    told = [f"--by {name.replace('_', '-')} ({count} values)" for name, count in counts.items() if count > 1]
+    return f"possible are {', '.join(told)}" if told else "xqdata ingest --dry-run shows what is read from the names"
 
 
 def _say_aside(

@@ -5,9 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import xqdata
-from xqdata.splits.request import Request
+from xqdata.splits.request import TEST, Request
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from xqdata.splits.report import Report
 
 _WORDS = {
@@ -30,6 +32,10 @@ def methods(report: Report, request: Request) -> str:
         )
     told = (_divided, _repaired, _tied, _balanced)
     return " ".join(filter(None, [*(say(report, request) for say in told), _left(report)]))
+
+
+def _or(named: Sequence[str]) -> str:
+    return " or ".join(filter(None, [", ".join(named[:-1]), named[-1]]))
 
 
 def _parts(report: Report) -> str:
@@ -55,19 +61,19 @@ def _repaired(report: Report, request: Request) -> str:
 
 
 def _tied(report: Report, request: Request) -> str:
-    shared = [_WORDS[t.source] for t in report.tied if t.source in _WORDS and t.values]
+    shared = [_WORDS[t.source] for t in report.tied if t.source in _WORDS and t.shared]
     linked = any(t.source not in _WORDS and t.values for t in report.tied)
     named = shared + (["a verified duplicate or rescan"] if linked else [])
     if not named:
-        return "No specimens, scans, bags or duplicates were known, so each image stood for itself."
+        return "No two images were known to show one specimen, scan or bag, so each image stood for itself."
     text = (
-        f"Images that share {' or '.join(named)}, directly or through others, formed {len(report.sizes):,} components; "
+        f"Images that share {_or(named)}, directly or through others, formed {len(report.sizes):,} components; "
         "no component lies in two parts."
     )
     if report.levels and not report.fold:
         columns = [axis for axis in report.levels if axis in request.axes]
         text += f" Neither does any value of {' or '.join(columns)}." if columns else ""
-        text += "".join(f" Tested are images with {axis}." for axis in report.levels if axis not in columns)
+        text += "".join(f" Only images with {axis} are tested." for axis in report.levels if axis not in columns)
     if report.gave_up:
         text += f" Shared {', '.join(report.gave_up)} were not kept apart."
     return text
@@ -76,12 +82,13 @@ def _tied(report: Report, request: Request) -> str:
 def _balanced(report: Report, request: Request) -> str:
     found = report.certificate
     columns = " and ".join(name.replace("_", " ") for name in request.stratify)
-    text = f"Parts were balanced over {columns}: the counts of {found.rows:,} values"
+    what = "Component folds" if report.fold else "Parts"
+    text = f"{what} were balanced over {columns}: the counts of {found.rows:,} values"
     text += f" (of which {found.joint:,} are combinations)" if found.joint else ""
     text += f" deviate from exact proportion by {found.deviation:,.1f} images in total"
     if found.bound is not None:
-        proven = "which no assignment of these components improves" if found.proven else f"at least {found.bound:,.1f}"
-        text += f", {proven}" if found.proven else f", where {proven} are unavoidable"
+        proven = "which no assignment of these components improves"
+        text += f", {proven}" if found.proven else f", where at least {found.bound:,.1f} are unavoidable"
     return text + "."
 
 
@@ -93,3 +100,27 @@ def _left(report: Report) -> str:
         told.append(f"{report.certificate.set_aside:,} images were set aside")
     told += [f"{count:,} {why} images take no part" for why, count in report.left_out.items()]
     return f"{'; '.join(told)}." if told else ""
+
+
+def folds_told(reports: Sequence[Report]) -> str:
+    """What the tables of folds over an axis and the components test and train on."""
+    first = reports[0]
+    axis, folds = next(iter(first.levels)), len({report.fold[1] for report in reports if report.fold})
+    tested = sum(part.images for report in reports for part in report.parts if part.name == TEST)
+    trained = sum(part.images for report in reports for part in report.parts if part.name != TEST) / len(reports)
+    return (
+        f"each table tests values of {axis} on one of {folds} folds of the components, taken in turn, and trains on "
+        f"other values and other components; the rest is set aside. All tables together test {tested:,} of "
+        f"{first.images:,} images, and train on {trained:,.0f} in the mean"
+    )
+
+
+def methods_of_folds(reports: Sequence[Report], request: Request) -> str:
+    """The paragraph for folds over an axis: what they are, and what is common to all their tables."""
+    first = reports[0]
+    divided = (
+        f"The {first.images:,} images were divided {len(reports)} times into train and test with xqdata "
+        f"{xqdata.__version__} (seed {first.seed}): {folds_told(reports)}."
+    )
+    copies = f"{first.copies:,} copies follow the image that they repeat and are not counted." if first.copies else ""
+    return " ".join(filter(None, [divided, _tied(first, request), _balanced(first, request), copies]))

@@ -3,25 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from xqdata import groups
-from xqdata.groups import Ties
 from xqdata.splits.axes import axes_of
-from xqdata.splits.balance import balance
+from xqdata.splits.crossed import crossed
 from xqdata.splits.loops import Ints
 from xqdata.splits.material import Material
 from xqdata.splits.plan import Plan, by_component, first_of
 from xqdata.splits.request import Request
-from xqdata.splits.state import Task
-from xqdata.splits.strata import SEVERAL, UNKNOWN, Strata, values
+from xqdata.splits.strata import SEVERAL, UNKNOWN, values
+from xqdata.splits.whole import whole
 
-_MOST_TOLD = 5
+_MOST_TRIED = 3
 _MOST_NAMED = 8
+# Words of a sentence on one class, and of one on several.
+_ONE = {"is": "is", "its": "its", "it was": "it was"}
+_SEVERAL = {"is": "are", "its": "their", "it was": "they were", "of": "of each"}
 # A class is far from in proportion if so much of its images deviates; components are few below so many for each part.
 _FAR, _FEW = 0.3, 4
 # A split is poor, so that it is told what chains its images, if so much of all images deviates.
@@ -39,22 +41,25 @@ class Weak:
 
 @dataclass(frozen=True)
 class Without:
-    """What splitting without one source of ties would give: components, images of the largest, images in components
-    that cross the levels, deviation and (class, part) pairs missing; None where that does not apply.
+    """What splitting without one source of ties would give: components, images of the largest, deviation, (class, part)
+    pairs missing, and images set aside.
     """
 
     source: str
     components: int
     largest: int
-    crossing: int | None
-    deviation: float | None
-    missing: int | None
+    deviation: float
+    missing: int
+    set_aside: int
 
 
 def obstacles(material: Material, request: Request, plan: Plan) -> Iterator[str]:
-    """Classes that lack in parts, components that are too large for them, and parts short of their share."""
+    """Parts that are empty or short of their share, classes that lack in parts, components too large for them."""
     if request.method == "random" or not len(plan.rows):
         return
+    empty = [name for p, name in enumerate(plan.names) if not (plan.part[plan.rows] == p).any()]
+    if empty:
+        yield f"no image is left for {_and(empty)}"
     yield from _lacking(material, request, plan)
     if not plan.fold:
         yield from _too_large(material, request, plan)
@@ -77,12 +82,16 @@ def _lacking(material: Material, request: Request, plan: Plan) -> Iterator[str]:
         return
     holders = _holders(material, plan)
     few: dict[int, list[int]] = {}
+    others: dict[tuple[str, str], list[str]] = {}
     for r, parts in missing.items():
         if holders[r] < len(plan.names):
             few.setdefault(int(holders[r]), []).append(r)
         else:
-            told = f"{_plain(plan.strata.names[r])} is not in {' and '.join(parts)}"
-            yield f"{told}: {_remedy(material, request, plan, r)}"
+            key = (_and(parts), _remedy(material, request, plan, r))
+            others.setdefault(key, []).append(_plain(plan.strata.names[r]))
+    for (where, why), names in others.items():
+        words = _SEVERAL if len(names) > 1 else {**_ONE, "of": f"of {names[0]}"}
+        yield f"{_some(names)} {words['is']} not in {where}: {why.format(**words)}"
     for held, rows in sorted(few.items()):
         yield _too_few(material, plan, held, rows)
 
@@ -104,33 +113,35 @@ def _too_few(material: Material, plan: Plan, held: int, rows: list[int]) -> str:
             f"{parts}. Scan {need} of each"
         )
     (r,) = rows
-    where = [n for p, n in enumerate(plan.names) if plan.by_part()[r, p] == 0]
+    where = _and([n for p, n in enumerate(plan.names) if plan.by_part()[r, p] == 0])
     images = plan.rows[plan.strata.counts[:, [r]].toarray().ravel() > 0]
     specimens = _specimens(material, images)
     tied = f" ({specimens} specimens, tied together)" if specimens > held else ""
     return (
-        f"{names[0]} is not in {' and '.join(where)}: its {_many(len(images), 'image')} make {_many(held, 'component')}"
+        f"{names[0]} is not in {where}: its {_many(len(images), 'image')} make {_many(held, 'component')}"
         f"{tied}, and {parts} parts need {parts}. Scan {need} of {names[0]}"
     )
 
 
 def _remedy(material: Material, request: Request, plan: Plan, r: int) -> str:
-    """Why a class with enough components is not everywhere, and what would help."""
-    name, parts = _plain(plan.strata.names[r]), len(plan.names)
+    """Why a class with enough components is not everywhere, and what would help, with gaps for the words of `_ONE`."""
+    parts = len(plan.names)
     rows = plan.rows[plan.strata.counts[:, [r]].toarray().ravel() > 0]
     for axis in axes_of(material, request):
         seen = len(np.unique(axis.code[rows]))
         if axis.allowed and seen == 1:
-            return f"the condition for the test part holds for {'all' if axis.code[rows[0]] else 'none'} of its images"
+            held = "all" if axis.code[rows[0]] else "none"
+            return f"the condition for the test part holds for {held} of {{its}} images"
         if not axis.allowed and seen < parts:
-            return f"it was scanned with {_many(seen, 'value')} of {axis.column} only, and {parts} parts need {parts}"
-    lacking = int((plan.by_part()[r] == 0).sum())
+            levels = _many(seen, "value")
+            return f"{{it was}} scanned with {levels} of {axis.column} only, and {parts} parts need {parts}"
+    need = _many(int((plan.by_part()[r] == 0).sum()), "more specimen")
     found = plan.balance or plan.blocks
     if found is not None and found.empty == found.least_empty:
-        why = "what its components hold besides stands against it, and no assignment gives every class to every part"
+        why = "{its} components hold other classes too, and no assignment gives every class to every part"
     else:
         why = "no assignment was found that gives every class to every part; another --seed may find one"
-    return f"{why}. Scan {_many(lacking, 'more specimen')} of {name}, apart from other objects"
+    return f"{why}. Scan {need} {{of}}, apart from other objects"
 
 
 def _uneven(material: Material, plan: Plan) -> Iterator[str]:
@@ -152,28 +163,29 @@ def _specimens(material: Material, rows: Ints) -> int:
 
 
 def _too_large(material: Material, request: Request, plan: Plan) -> Iterator[str]:
-    """Components that hold more of a class, or of all images, than the largest part is to hold."""
+    """Components that hold more of all images, or of a class, than the largest part is to hold."""
     _, component = np.unique(material.component[plan.rows], return_inverse=True)
     count = int(component.max()) + 1
     owned = by_component(component, count, plan.strata.counts).tocsc()
     totals = np.asarray(owned.sum(0)).ravel()
     sizes = np.bincount(component)
     most = max(request.shares) / sum(request.shares)
-    found = [(int(sizes.max()), len(plan.rows), int(sizes.argmax()), "all images")]
+    limit = f"more than any part is to hold ({most:.0%})"
+    if sizes.max() > most * len(plan.rows):
+        first = plan.rows[first_of(component)][int(sizes.argmax())]
+        yield (
+            f"one component holds {sizes.max():,} of the {len(plan.rows):,} images "
+            f"({sizes.max() / len(plan.rows):.0%}), {limit}: the one of {material.images['path'][int(first)].as_py()}"
+        )
+    found = []
     for r, name in enumerate(plan.strata.names):
         column = owned[:, [r]].toarray().ravel()
         if plan.strata.weighs[r] and len(name) == 1 and (column > 0).sum() >= len(plan.names):
-            found.append((int(column.max()), int(totals[r]), int(column.argmax()), f"images of {_plain(name)}"))
-    found = sorted((f for f in found if f[0] > most * f[1]), reverse=True)
-    first = plan.rows[first_of(component)]
-    for held, total, c, what in found[:_MOST_TOLD]:
-        path = material.images["path"][int(first[c])].as_py()
-        yield (
-            f"one component holds {held:,} of the {total:,} {what} ({held / total:.0%}), more than any part is to hold "
-            f"({most:.0%}): the one of {path}"
-        )
-    if len(found) > _MOST_TOLD:
-        yield f"{len(found) - _MOST_TOLD} more classes have such a component"
+            found.append((int(column.max()), int(totals[r]), _plain(name)))
+    found = sorted((f for f in found if f[0] > most * f[1]), key=lambda f: (-f[0] / f[1], f[2]))
+    if found:
+        told = _some([f"{name} ({held:,} of {total:,} images)" for held, total, name in found])
+        yield f"one component holds much of a class, {limit}: {told}"
 
 
 def notes(material: Material, request: Request, images: pa.Table) -> Iterator[str]:
@@ -182,11 +194,11 @@ def notes(material: Material, request: Request, images: pa.Table) -> Iterator[st
     held = dict(zip(objects.names, np.bincount(objects.code, minlength=len(objects.names)).tolist(), strict=True))
     if held.get(SEVERAL) and "objects" not in request.stratify:
         yield (
-            f"{held[SEVERAL]:,} images show several objects and are balanced as one class, {SEVERAL}; "
+            f"images that show several objects ({held[SEVERAL]:,}) are balanced as one class, {SEVERAL}; "
             "--stratify objects counts them in each of their classes"
         )
-    if held.get(UNKNOWN):
-        yield f"{held[UNKNOWN]:,} images name no object and are balanced as one class, {UNKNOWN}"
+    if held.get(UNKNOWN) and "object" in request.stratify:
+        yield f"images that name no object ({held[UNKNOWN]:,}) are balanced as one class, {UNKNOWN}"
     known = {ties.source: len(np.intersect1d(ties.image, material.counted)) for ties in material.ties}
     if not any(known.values()):
         yield (
@@ -196,7 +208,8 @@ def notes(material: Material, request: Request, images: pa.Table) -> Iterator[st
     elif request.method != "random":
         lacking = images.num_rows - known.get("specimens", 0)
         if lacking and "specimens" in request.identity:
-            yield f"{lacking:,} images name no specimen: whether they show one that another part shows, nobody knows"
+            told = "1 image names" if lacking == 1 else f"{lacking:,} images name"
+            yield f"{told} no specimen: nobody knows whether another part shows the same one"
     if "links" not in material.inputs:
         yield "there is no table of links: copies and rescans are unknown. Run xqdata dedup before xqdata split"
 
@@ -215,26 +228,40 @@ def ties_told(material: Material, request: Request, plan: Plan) -> tuple[tuple[W
     if giant:
         members = np.flatnonzero(material.component == labels[sizes.argmax()])
         weak = [Weak(*found) for found in groups.weakest(members, material.ties)]
-    without = [_without(material, request, plan, source, ties) for source, ties in groups.without_each(material.ties)]
-    return tuple(weak), tuple(without)
+    # What a split that grows would be without a tie is no question: its images stay where they are.
+    return tuple(weak), () if request.grown_from else tuple(_without_each(material, request, plan))
 
 
-def _without(material: Material, request: Request, plan: Plan, source: str, ties: list[Ties]) -> Without:
-    labels = groups.components(material.images.num_rows, ties)[plan.rows]
-    _, component, sizes = np.unique(labels, return_inverse=True, return_counts=True)
-    if plan.blocks is not None:
-        axis = axes_of(material, request)[-1]
-        pairs = np.unique(np.column_stack([component, axis.code[plan.rows]]), axis=0)
-        several = np.flatnonzero(np.bincount(pairs[:, 0]) > 1)
-        return Without(source, len(sizes), int(sizes.max()), int(sizes[several].sum()), None, None)
-    luck = material.luck(plan.rows[first_of(component)], request.seed)
-    found = balance(_task(plan.strata, component, len(sizes), request, luck), prove=False)
-    return Without(source, len(sizes), int(sizes.max()), None, float(found.deviation), found.empty)
+def _without_each(material: Material, request: Request, plan: Plan) -> list[Without]:
+    """The sources of ties without which the split would be better, the one that makes most difference first."""
+    others = []
+    for source, ties in groups.without_each(material.ties):
+        component = groups.components(material.images.num_rows, ties)
+        sizes = np.unique(component[plan.rows], return_counts=True)[1]
+        if not np.array_equal(component, material.component):
+            others.append((int(sizes.max()), -len(sizes), source, component))
+    now = _key(_found(plan))
+    made = []
+    # Each is a split of its own: tried are those that leave the smallest components.
+    for largest, count, source, component in sorted(others, key=lambda o: o[:3])[:_MOST_TRIED]:
+        again = replace(material, component=component)
+        found = _found((whole if plan.blocks is None else crossed)(again, replace(request, set_aside=True), None))
+        if _key(found) < now:
+            made.append(Without(source, -count, largest, *found))
+    return sorted(made, key=lambda w: (_key((w.deviation, w.missing, w.set_aside)), w.source))
 
 
-def _task(held: Strata, component: Ints, count: int, request: Request, luck: np.ndarray) -> Task:
-    counts = by_component(component, count, held.counts)
-    return Task(counts, np.bincount(component, minlength=count), request.shares, held.weighs, held.must, luck)
+def _found(plan: Plan) -> tuple[float, int, int]:
+    """Deviation, pairs missing, images set aside."""
+    found = plan.balance or plan.blocks
+    assert found is not None
+    return float(found.deviation), found.empty, plan.aside
+
+
+def _key(found: tuple[float, int, int]) -> tuple[int, int, float]:
+    """What is better sorts first: fewer pairs missing, fewer images set aside, less deviation."""
+    deviation, missing, aside = found
+    return missing, aside, deviation
 
 
 def _plain(name: tuple[tuple[str, str], ...]) -> str:
@@ -244,6 +271,10 @@ def _plain(name: tuple[tuple[str, str], ...]) -> str:
 def _many(count: int, what: str) -> str:
     plural = what + ("es" if what.endswith("s") else "s")
     return f"{count:,} {what if count == 1 else plural}"
+
+
+def _and(names: list[str]) -> str:
+    return " and ".join(filter(None, [", ".join(names[:-1]), names[-1]]))
 
 
 def _some(names: list[str]) -> str:

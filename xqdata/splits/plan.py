@@ -51,6 +51,7 @@ class Plan:
     `rows`: the rows of images that were given parts by what they hold in `strata`, which counts them in this order.
     `aside`: images set aside because axes cross or a condition cannot be told. `levels`: by axis, each level's part.
     `balance`, `blocks`: what the search says of it. `fold`: what a fold of two axes tests: (level, component fold).
+    `held`: images for which the condition for the test part holds, if there is one.
     `moved`: what a repair moved.
     """
 
@@ -65,6 +66,7 @@ class Plan:
     balance: Balance | None = None
     blocks: Blocks | None = None
     fold: tuple[str, int] | None = None
+    held: int | None = None
     moved: Moved | None = None
 
     def by_part(self) -> Ints:

@@ -12,11 +12,11 @@ import pyarrow as pa
 
 from xqdata.splits.check import Proof
 from xqdata.splits.loops import Ints
-from xqdata.splits.material import MISSING, REJECTED, TAKES_PART, Material
+from xqdata.splits.material import MISSING, REJECTED, Material
 from xqdata.splits.methods import methods
 from xqdata.splits.obstacles import Weak, Without, notes, obstacles, ties_told
 from xqdata.splits.plan import Moved, Plan
-from xqdata.splits.request import Request
+from xqdata.splits.request import TEST, Request
 from xqdata.splits.strata import values
 
 # Where an image lies, in tables of counts, that has no part.
@@ -36,10 +36,13 @@ class Part:
 
 @dataclass(frozen=True)
 class Tied:
-    """One source of ties: its values or links, and how many of the images that take part name one."""
+    """One source of ties: its values or links, how many of these lie on several images that take part, and how many of
+    these images name one.
+    """
 
     source: str
     values: int
+    shared: int
     images: int
 
 
@@ -49,7 +52,8 @@ class Certificate:
 
     `rows`: values held in proportion, of which `joint` are cells of several columns, out of `cells`. `missing`: (class,
     part) pairs without an image; `least_missing`: as few as any split has. `set_aside`, `least_set_aside`: images;
-    `shortfall`: images that parts lack of four fifths of their share. `proven`: nothing can be better (where axes
+    `unknown`: those set aside because a value of theirs is unknown. `shortfall`: images that parts lack of four fifths
+    of their share. `proven`: nothing can be better (where axes
     cross: fewer images cannot be set aside). None where nothing is known.
     """
 
@@ -66,6 +70,7 @@ class Certificate:
     least_missing: int | None
     set_aside: int
     least_set_aside: int | None
+    unknown: int
     shortfall: int
 
 
@@ -76,13 +81,15 @@ class Report:
     `rows`: of images; `images`: those that are balanced. `left_out`: rows that take no part, by why. `by_object`,
     `by_scan_type`: images by value and part, ASIDE being a part. `sizes`: images of each component, the largest first.
     `weak`, `without`: what holds a component together that is larger than any part, or crosses the levels, and what
-    splitting without that would give. `fold`: (level, component fold) that this table tests. `moved`: by a repair.
+    splitting without that would give. `held`: images for which the condition for the test part holds, if there is one.
+    `fold`: (level, component fold) that this table tests. `moved`: by a repair.
     """
 
     table: str
     names: tuple[str, ...]
     leaky: bool
     gave_up: tuple[str, ...]
+    stratified: tuple[str, ...]
     seed: int
     rows: int
     images: int
@@ -94,6 +101,7 @@ class Report:
     sizes: Ints
     tied: tuple[Tied, ...]
     levels: Mapping[str, Mapping[str, str]]
+    held: int | None
     fold: tuple[str, int] | None
     certificate: Certificate
     obstacles: tuple[str, ...]
@@ -135,17 +143,19 @@ def report(material: Material, request: Request, plan: Plan, proof: Proof) -> Re
         names=plan.names,
         leaky=by_chance,
         gave_up=request.allow_leak,
+        stratified=request.stratify,
         seed=request.seed,
         rows=material.images.num_rows,
         images=len(balanced),
         copies=len(copies),
         left_out=_left_out(material),
         parts=_parts(plan, request, part, component, plan.part[copies]),
-        by_object=_by(images, "object", part, plan.names),
+        by_object=_by(images, "objects" if "objects" in request.stratify else "object", part, plan.names),
         by_scan_type=_by(images, "scan_type", part, plan.names),
         sizes=np.sort(sizes)[::-1],
         tied=_tied(material),
         levels=plan.levels,
+        held=plan.held,
         fold=plan.fold,
         certificate=_certificate(plan, request),
         obstacles=tuple(obstacles(material, request, plan)),
@@ -164,13 +174,14 @@ def _left_out(material: Material) -> dict[str, int]:
 
 
 def _parts(plan: Plan, request: Request, part: Ints, component: Ints, of_copies: Ints) -> tuple[Part, ...]:
-    whole = sum(request.shares)
-    asked = {name: share / whole for name, share in zip(request.part_names, request.shares, strict=True)}
+    shares = dict(zip(request.part_names, request.shares, strict=True))
+    whole = sum(share for name, share in shares.items() if plan.held is None or name != TEST)
+    asked = {name: share / whole for name, share in shares.items()}
     return tuple(
         Part(
             name,
             int((part == p).sum()),
-            None if plan.fold else asked[name],
+            None if plan.fold or (plan.held is not None and name == TEST) else asked[name],
             len(np.unique(component[part == p])),
             int((of_copies == p).sum()),
         )
@@ -191,16 +202,17 @@ def _by(images: pa.Table, column: str, part: Ints, names: tuple[str, ...]) -> di
 def _tied(material: Material) -> tuple[Tied, ...]:
     told = []
     for ties in material.ties:
-        rows = np.unique(ties.image)
-        told.append(Tied(ties.source, len(ties.names), int((material.state[rows] == TAKES_PART).sum())))
+        inside = material.takes_part[ties.image]
+        held = np.bincount(ties.value[inside], minlength=len(ties.names))
+        images = len(np.unique(ties.image[inside]))
+        told.append(Tied(ties.source, len(ties.names), int((held > 1).sum()), images))
     return tuple(told)
 
 
 def _certificate(plan: Plan, request: Request) -> Certificate:
     held = plan.strata
-    made = Certificate(
-        int(held.weighs.sum()), held.joint, held.cells, 0.0, None, None, False, None, None, 0, None, plan.aside, None, 0
-    )
+    rows = int(held.weighs.sum()), held.joint, held.cells
+    made = Certificate(*rows, 0.0, None, None, False, None, None, 0, None, plan.aside, None, 0, 0)
     if plan.balance is not None:
         found = plan.balance
         return replace(
@@ -224,6 +236,7 @@ def _certificate(plan: Plan, request: Request) -> Certificate:
             missing=k.empty,
             least_missing=k.least_empty,
             least_set_aside=least,
+            unknown=plan.aside - k.aside,
             shortfall=k.shortfall,
         )
     away, missing = _of_chance(plan, request)

@@ -20,6 +20,7 @@ from xqdata.splits.check import prove
 from xqdata.splits.crossed import crossed
 from xqdata.splits.loops import Ints
 from xqdata.splits.material import Material, gather
+from xqdata.splits.methods import methods_of_folds
 from xqdata.splits.plan import CAME_TOGETHER, STAYS_ASIDE, Plan
 from xqdata.splits.repaired import repaired
 from xqdata.splits.report import Report, report
@@ -60,6 +61,8 @@ def split(project: Project, taxonomy: Taxonomy, request: Request) -> Result:
             replace(report(material, request, p, proof), table=f"splits/{p.table}")
             for p, proof in zip(plans, proofs, strict=True)
         )
+        if request.rotates:
+            reports = tuple(replace(r, methods=methods_of_folds(reports, request)) for r in reports)
         changed = _write(project, tables, Origin("split", _told(request, reports), inputs))
         return Result(tables, reports, changed, _left(project, request, tables))
 
@@ -116,7 +119,6 @@ def _told(request: Request, reports: Sequence[Report]) -> dict[str, Any]:
         "scipy": scipy.__version__,
     }
     each = {r.table: {key: r.document()[key] for key in _KEPT} for r in reports}
-    told |= {"gave_up": request.allow_leak}
     told |= {"folds": each} if request.rotates else each[reports[0].table]
     plain: dict[str, Any] = json.loads(json.dumps(told))
     return plain
