@@ -13,7 +13,9 @@ from rich.text import Text
 
 from xqdata import config
 from xqdata.audit import Audit, Facts, Finding, Options, audit
+from xqdata.audit.foreign import Claimed, foreign
 from xqdata.cli import options as opt
+from xqdata.cli.audit_foreign import foreign_document, tell_foreign
 from xqdata.cli.progress import bars
 from xqdata.schema import COPY_KINDS, SEVERITIES, TIE_KINDS
 
@@ -21,7 +23,13 @@ _STYLE = {"high": "bold red", "medium": "yellow", "info": "dim"}
 
 
 @click.command()
+@click.argument("folder", required=False)
 @click.option("--name", default="default", show_default=True, metavar="SPLIT", help="The split: splits/SPLIT.")
+@click.option("--layout", metavar="PATTERN", help="What FOLDER's paths say, as in {split}/{object}/{file}.")
+@click.option("--split-file", "files", multiple=True, metavar="[PART=]FILE",
+              help="A list of FOLDER's parts: COCO, YOLO's data.yaml, CSV or text (may be repeated).")  # fmt: skip
+@click.option("--group-from", metavar="REGEX",
+              help="Named groups in FOLDER's paths that the parts must not share.")  # fmt: skip
 @click.option("--report", "page", type=click.Path(path_type=Path, dir_okay=False), metavar="FILE",
               help="Also write a page with the worst pairs side by side.")  # fmt: skip
 @click.option("--fail-on", type=click.Choice(SEVERITIES), help="Exit with code 3 if a finding is as severe, or worse.")
@@ -31,7 +39,11 @@ _STYLE = {"high": "bold red", "medium": "yellow", "info": "dim"}
 @click.pass_context
 def command(
     ctx: click.Context,
+    folder: str | None,
     name: str,
+    layout: str | None,
+    files: tuple[str, ...],
+    group_from: str | None,
     page: Path | None,
     fail_on: str | None,
     workers: int | None,
@@ -45,6 +57,9 @@ def command(
     picture, and parts that hold other things are of severity medium. The rest is for information. Run xqdata dedup
     first: what it has not compared cannot be found.
 
+    FOLDER is a folder whose split someone else made. It is read in place, into tables below .xqdata/, deduplicated and
+    audited; neither it nor the tables in manifests/ are touched. A second audit opens only new files.
+
     --fail-on counts no finding that the split intends, as scan types that --by keeps out of training.
 
     \b
@@ -52,18 +67,34 @@ def command(
       xqdata audit
       xqdata audit --name study --report audit.html
       xqdata audit --fail-on high --json
+      xqdata audit --layout "{split}/{object}/{file}" --group-from "(?P<series>B\\d+)_" /data/welds
+      xqdata audit --split-file train.json --split-file val.json /data/parcels
     """
+    if folder is None and (layout or files or group_from):
+        raise click.UsageError("--layout, --split-file and --group-from speak of a folder: name it last")
     project = opt.project()
-    taxonomy = opt.chosen_taxonomy(None, config.load(project.folder))
+    settings = config.load(project.folder)
+    taxonomy = opt.chosen_taxonomy(None, settings)
     out, err = opt.consoles(quiet, as_json)
+    made = None
     with bars(err, "done") as move:
-        result = audit(project, taxonomy, Options(name, workers=workers, progress=move))
+        asked = Options(name, workers=workers, progress=move)
+        if folder is not None:
+            file = str(Path(settings.ingest.taxonomy).resolve()) if settings.ingest.taxonomy else None
+            claimed = Claimed(folder, layout, files, group_from, name)
+            made, result = foreign(claimed, project.folder, settings, taxonomy, asked, file)
+            project = made.project
+        else:
+            result = audit(project, taxonomy, asked)
     if page is not None:
         from xqdata.report.audit import write
 
         write(project, result, page)
     if as_json:
-        opt.print_json(document(result))
+        opt.print_json(document(result) | ({"foreign": foreign_document(made)} if made else {}))
+    elif made:
+        tell(out, result)
+        tell_foreign(out, made, page)
     else:
         tell(out, result)
         _last(out, result, name, page)

@@ -1,0 +1,45 @@
+"""What `xqdata audit` prints of a split that someone else made, besides its findings."""
+
+from __future__ import annotations
+
+import shlex
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.text import Text
+
+from xqdata.audit.foreign import Foreign
+from xqdata.cli import options as opt
+
+
+def foreign_document(made: Foreign) -> dict[str, Any]:
+    """What --json prints of it."""
+    return {
+        "tables": str(made.project.manifests),
+        "files_opened": made.read,
+        "images_in_no_part": made.outside,
+        "images_named_twice": len(made.twice),
+        "notes": made.notes,
+        "repair": _repair(made),
+    }
+
+
+def tell_foreign(out: Console, made: Foreign, page: Path | None) -> None:
+    """Print what could not be used, and where to go on."""
+    told = list(made.notes)
+    if made.outside:
+        told.append(f"{made.outside:,} images are in no part and were not looked at")
+    for text in told:
+        opt.say(out, Text.assemble(("note: ", "bold"), opt.shown(text)), 2)
+    out.print()
+    where = f"The page is {page}. " if page else ""
+    opt.say(out, opt.shown(f"{where}The tables are in {made.project.manifests}"), 0)
+    opt.say(out, Text.assemble("The nearest clean split, as a table of files: ", opt.shown(_repair(made), "bold")), 0)
+
+
+def _repair(made: Foreign) -> str:
+    """What to type to have the split repaired, and the result as a table of files."""
+    target = shlex.quote(str(Path.cwd() / "repaired.csv"))
+    folder = shlex.quote(str(made.project.folder))
+    return f"(cd {folder} && xqdata split --repair {made.claimed.name} --csv {target})"
