@@ -16,6 +16,7 @@ from xqdata.readers.base import BadRow, Box, Reading, Tree
 from xqdata.readers.files import Files
 
 WHOLE = "the whole file"
+_EDGES = ("left", "top", "right", "bottom")
 _TEXTS = ("utf-8-sig", "cp949")  # as operators' tables
 
 
@@ -97,9 +98,12 @@ def _words(text: str) -> set[str]:
     return {word for word in re.split(r"[\W_]+|(?:19|20)\d\d$", text.casefold()) if word}
 
 
-def corners(label: str, edges: Iterable[Any], source: str, item: str) -> Box:
-    """A box from its left, top, right and bottom edges in pixels. ValueError if they are not four rising numbers."""
-    left, top, right, bottom = numbers(edges, ("left", "top", "right", "bottom"))
+def corners(label: str, edges: Iterable[Any], source: str, item: str, names: tuple[str, ...] = _EDGES) -> Box:
+    """A box from its left, top, right and bottom edges in pixels, in messages called `names`.
+
+    ValueError if they are not four rising numbers.
+    """
+    left, top, right, bottom = numbers(edges, names)
     return Box(label, left, top, right - left, bottom - top, source, item)
 
 

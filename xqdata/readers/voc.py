@@ -67,7 +67,7 @@ def _read(collected: Annotations, path: str) -> None:
         with collected.row(path, item):
             label = class_name(element.findtext("name"))
             edges = [element.findtext(f"bndbox/{edge}") for edge in _EDGES]
-            collected.boxes[picture].append(corners(label, edges, path, item))
+            collected.boxes[picture].append(corners(label, edges, path, item, _EDGES))
             collected.name_objects(picture, [label])
 
 
