@@ -142,9 +142,12 @@ def test_what_other_pairs_decide_is_dropped():
         (("a", "d"), "transformed"), (("c", "e"), "rescan"), (("a", "c"), "rescan"), (("d", "e"), "same-bag")
     ]}  # fmt: skip
     undecided = {pair: {} for pair in [("a", "d"), ("b", "d"), ("d", "e"), ("b", "c")]}
-    run._settle(known, clusters, links, undecided)
+    run._settle(known, clusters, links, undecided, [])
     assert sorted(links) == [("a", "c"), ("a", "d"), ("d", "e")]
     assert sorted(undecided) == [("b", "c"), ("d", "e")]
+    # A person's word on a and c holds for their copies.
+    run._settle(known, clusters, links, undecided, [("a", "c")])
+    assert sorted(undecided) == [("b", "c")]
 
 
 def test_blank_pictures_are_no_copies_and_gone_ones_are_told(tmp_path):

@@ -50,6 +50,7 @@ def text(project: Project) -> str:
     plain = [c for c in clusters if c not in conflicts]
     room = max(0, _CLUSTERS - len(conflicts[:_CLUSTERS]))
     ties = [link for link in links if link["kind"] not in COPY_KINDS]
+    unsure = _undecided(undecided, duplicates)
     superfluous = sum(not row["kept"] for row in duplicates)
     return page.render(
         "dedup.html",
@@ -69,7 +70,8 @@ def text(project: Project) -> str:
         copies_total=len(clusters),
         ties=[_pair(shelf, link, [link]) for link in ties[:_TIES]],
         ties_total=len(ties),
-        undecided=[_pair(shelf, row, []) for row in undecided[:_UNDECIDED]],
+        undecided=[_pair(shelf, row, [], more) for row, more in unsure[:_UNDECIDED]],
+        undecided_groups=len(unsure),
         undecided_total=len(undecided),
         words=_WORDS,
     )
@@ -143,11 +145,21 @@ def _strip(shelf: _Shelf, cluster: _Cluster, mood: str = "") -> dict[str, Any]:
     }
 
 
-def _pair(shelf: _Shelf, row: Row, links: Sequence[Row]) -> dict[str, Any]:
+def _undecided(undecided: Iterable[Row], duplicates: Iterable[Row]) -> list[tuple[Row, int]]:
+    """The first undecided pair of each two clusters, and how many more there are between their copies."""
+    place: dict[str, str] = {row["image_id"]: row["cluster"] for row in duplicates}
+    found: dict[frozenset[str], list[Row]] = {}
+    for row in undecided:
+        ends = frozenset(place.get(name, name) for name in (str(row["image_a"]), str(row["image_b"])))
+        found.setdefault(ends, []).append(row)
+    return [(rows[0], len(rows) - 1) for rows in found.values()]
+
+
+def _pair(shelf: _Shelf, row: Row, links: Sequence[Row], more: int = 0) -> dict[str, Any]:
     ends = " ".join(row[end] for end in ("image_a", "image_b"))
     return {
         "title": row["kind"] if links else row["reason"],
-        "tags": [],
+        "tags": [(f"and {more} more between copies of the two", "soft")] if more else [],
         "members": [shelf.figure(row[end]) for end in ("image_a", "image_b")],
         "links": [_evidence(shelf, link) for link in links],
         "say": [] if links else [f"xqdata dedup --{word} {ends}" for word in ("same", "different")],
