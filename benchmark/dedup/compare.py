@@ -139,7 +139,7 @@ def _found(case: Case, options: argparse.Namespace) -> Iterator[tuple[str, Found
     for peer in PEERS:
         if python := getattr(options, peer):
             yield peer, of_peer(_peer(case, peer, python, options.keep), len(case))
-    yield HASH, of_peer(_hashed(case, options.keep), len(case))
+    yield HASH, of_peer(_hashed(case), len(case))
 
 
 def _peer(case: Case, name: str, python: str, keep: Path) -> NDArray[np.int64]:
@@ -152,18 +152,23 @@ def _peer(case: Case, name: str, python: str, keep: Path) -> NDArray[np.int64]:
     return np.asarray(np.load(target)["pairs"])
 
 
-def _hashed(case: Case, keep: Path) -> NDArray[np.int64]:
-    """All pairs whose pHash by ImageHash differs in 10 bits or less; our join finds the same ones as a double loop."""
-    target = keep / f"{case.name}-imagehash.npz"
-    if not target.exists():
-        hashes = np.zeros(len(case), np.uint64)
-        for i, file in enumerate(case.files):
-            with Image.open(file) as picture:
-                hashes[i] = int(str(imagehash.phash(picture)), 16)
-        np.savez(target, hashes=hashes)
-    hashes = np.load(target)["hashes"]
+def _hashed(case: Case) -> NDArray[np.int64]:
+    """All pairs whose pHash by ImageHash differs in 10 bits or less; our join finds the same ones as a double loop.
+
+    On 8 bits ours is the same hash, bit by bit; deeper pictures are given to ImageHash itself, which clips them.
+    """
+    rows = manifest.read(case.project, "images", ["image_id", "phash", "bit_depth"]).to_pylist()
+    known = {row["image_id"]: row["phash"] for row in rows if row["bit_depth"] <= 8}
+    hashes = np.zeros(len(case), np.uint64)
+    for i, (image, file) in enumerate(zip(case.ids, case.files, strict=True)):
+        hashes[i] = known[image] if image in known else _by_imagehash(file)
     pairs = [np.column_stack([p.first, p.second]) for p in pairs_within(hashes, _USUAL, crowd=len(hashes) + 1)]
     return np.vstack([np.zeros((0, 2), np.int64), *pairs])
+
+
+def _by_imagehash(file: Path) -> int:
+    with Image.open(file) as picture:
+        return int(str(imagehash.phash(picture)), 16)
 
 
 def _tell(case: Case, found: Found) -> None:
