@@ -17,8 +17,9 @@ from xqdata.dedup.register import Map, ncc
 Pixels = NDArray[Any]
 Mask = NDArray[np.bool_]
 
-# Pictures of MIDDLE pixels, laid on one another: copies correlate by more, scans of other things mostly by less.
-_MIDDLE = 0.93
+# Pictures of MIDDLE pixels, laid on one another: copies correlate by more, scans of other things mostly by less. And of
+# SMALL pixels, before the map is improved on larger ones: copies by 0.966 and more, other things mostly below 0.9.
+_MIDDLE, _SMALL = 0.93, 0.9
 # Pictures whose sides differ by up to this share can be one another's with something cut off.
 _TRIM = 0.05
 # Pixels by which corners may miss corners: programs round the size of a picture that they make smaller.
@@ -65,14 +66,18 @@ def lay(a: Prepared, b: Prepared, orientation: str) -> Iterator[Laid]:
 def _maps(sizes: _Sizes) -> Iterator[tuple[Map, NDArray[np.int64]]]:
     """Maps that fit well enough to look closer, and what is still to be improved in each."""
     one, other = sizes.fixed[0].shape, sizes.moving[0].shape
-    if one == other and sizes.fit(register.IDENTITY) > _MIDDLE:
+    if one == other and sizes.fit(register.IDENTITY, 1) > _MIDDLE:
         yield register.IDENTITY, register.NOTHING
     if max(abs(one[0] / other[0] - 1), abs(one[1] / other[1] - 1)) <= _TRIM:
-        shifted = sizes.shifted()
-        if sizes.fit(shifted) > _MIDDLE:
+        # Trimmed and not resized: middle on middle.
+        middles = register.IDENTITY.copy()
+        middles[:, 2] = (np.array(other) - one)[::-1] / 2
+        shifted = sizes.improved(middles, register.SHIFT)
+        if shifted is not None:
             yield shifted, register.SHIFT
-    resized = sizes.resized()
-    if sizes.fit(resized) > _MIDDLE:
+    # Resized, and perhaps trimmed: corners on corners.
+    resized = sizes.improved(register.stretch(one, other), register.AXES)
+    if resized is not None:
         yield resized, register.AXES
 
 
@@ -83,21 +88,18 @@ class _Sizes:
     fixed: Sequence[Pixels]
     moving: Sequence[Pixels]
 
-    def resized(self) -> Map:
-        """The map of a picture that was resized, and perhaps trimmed: corners on corners, improved twice."""
-        matrix = register.stretch(self.fixed[0].shape, self.moving[0].shape)
-        return self._refined(self._refined(matrix, 2, register.AXES), 1, register.AXES)
+    def improved(self, matrix: Map, free: NDArray[np.int64]) -> Map | None:
+        """`matrix` improved at small, then at middle size; None where the pictures do not fit there."""
+        for size, least in ((2, _SMALL), (1, _MIDDLE)):
+            matrix = self._refined(matrix, size, free)
+            if self.fit(matrix, size) <= least:
+                return None
+        return matrix
 
-    def shifted(self) -> Map:
-        """The map of a picture that was trimmed and not resized."""
-        matrix = register.IDENTITY.copy()
-        matrix[:, 2] = (np.array(self.moving[0].shape) - self.fixed[0].shape)[::-1] / 2
-        return self._refined(self._refined(matrix, 2, register.SHIFT), 1, register.SHIFT)
-
-    def fit(self, matrix: Map) -> float:
-        """Normalised cross-correlation at middle size, 0 where little of the one lies on the other."""
-        fixed = self.fixed[1]
-        moved, there = register.warped(self.moving[1], self._down(matrix, 1), fixed.shape)
+    def fit(self, matrix: Map, size: int) -> float:
+        """Normalised cross-correlation at that size, 0 where little of the one lies on the other."""
+        fixed = self.fixed[size]
+        moved, there = register.warped(self.moving[size], self._down(matrix, size), fixed.shape)
         return ncc(fixed[there], moved[there]) if np.count_nonzero(there) > 0.5 * there.size else 0.0
 
     def _refined(self, matrix: Map, size: int, free: NDArray[np.int64]) -> Map:

@@ -75,7 +75,7 @@ class Gates:
     foreground_radius: int = 8
     window: int = 6
     nearest: int = 4
-    copy: tuple[float, float] = (0.9, 0.99)
+    copy: tuple[float, float] = (0.85, 0.99)
     tie: tuple[float, float] = (0.75, 0.9)
     tie_whole: tuple[float, float] = (0.75, 0.95)
     slack: float = 0.3

@@ -280,9 +280,10 @@ def _pictures(rows: Sequence[Row], sketches: Sketches, masks: Mapping[int, str])
     foreground_thumbs = np.zeros_like(sketches.thumbs)
     foreground8 = np.zeros_like(sketches.phash8)
     for n, text in masks.items():
-        # In 8 bits, which is seven times faster.
-        shown = cv2.resize(unrle(text).view(np.uint8) * np.uint8(255), (SIDE, SIDE), interpolation=cv2.INTER_AREA)
-        foreground_thumbs[n] = np.rint(sketches.thumbs[n] * (shown / np.float32(255)))
+        mask = unrle(text)
+        step = max(1, min(mask.shape) // (4 * SIDE))  # of a large mask every other pixel tells enough
+        shown = cv2.resize(mask[::step, ::step].astype(np.float32), (SIDE, SIDE), interpolation=cv2.INTER_AREA)
+        foreground_thumbs[n] = np.rint(sketches.thumbs[n] * shown)
         foreground8[n] = features.orientations(foreground_thumbs[n])
     unread = np.isin(np.arange(len(rows)), list(sketches.unread))
     has_foreground = np.zeros(len(rows), bool)

@@ -18,6 +18,9 @@ __all__ = ["NO", "Prepared", "Verdict", "prepare", "verify_copy"]
 # Thumbnails of copies, trimmed by up to 5%, correlate above this; so do many others.
 _THUMB = 0.75
 _ORIENTATIONS = 3
+# A copy's orientation is the one whose thumbnail fits best: of 2,600 copies that were made, of all. Others that fit as
+# well but for this are tried too.
+_BEHIND = 0.03
 # Pictures that agree over the foreground, and in the worst tile: after resampling; after compression; as they were.
 NCC = 0.94
 RESAMPLED_TILE, CODED_TILE, PLAIN_TILE = 0.4, 0.6, 0.95
@@ -95,7 +98,8 @@ def _candidates(a: Prepared, b: Prepared, first: str | None) -> Iterator[str]:
     """Orientations in which the thumbnails agree, the one proposed first, then the best."""
     fits = {o: float(np.vdot(a.thumb, register.turned(b.thumb, o))) for o in ORIENTATIONS}
     ranked = sorted(fits, key=lambda o: (o != first, -fits[o]))
-    return iter([o for o in ranked if fits[o] >= _THUMB][:_ORIENTATIONS])
+    least = max(_THUMB, max(fits.values()) - _BEHIND)
+    return iter([o for o in ranked if fits[o] >= least][:_ORIENTATIONS])
 
 
 def _in_orientation(a: Prepared, b: Prepared, orientation: str) -> Verdict:
