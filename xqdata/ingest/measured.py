@@ -23,7 +23,7 @@ from xqdata.ingest.walk import Found
 from xqdata.scans import Rules
 
 # Raise it when measured values change for the same file.
-MEASURE_VERSION = 3
+MEASURE_VERSION = 4
 _DECODERS = ("xqdata", "pillow", "imagecodecs", "tifffile", "opencv-python-headless", "scipy", "numpy", "pydicom")
 
 _FROM_IMAGES = (
