@@ -135,6 +135,10 @@ def _remedy(material: Material, request: Request, plan: Plan, r: int) -> str:
         if not axis.allowed and seen < parts:
             levels = _many(seen, "value")
             return f"{{it was}} scanned with {levels} of {axis.column} only, and {parts} parts need {parts}"
+    if request.method == "repaired" and not request.keep_classes:
+        return "the fewest moves leave none there; --keep-classes keeps what the split had"
+    if request.method == "repaired":
+        return "the split that was repaired had none there, or its components cannot be spared elsewhere"
     need = _many(int((plan.by_part()[r] == 0).sum()), "more specimen")
     found = plan.balance or plan.blocks
     if found is not None and found.empty == found.least_empty:
