@@ -251,7 +251,9 @@ def test_a_split_that_grows_keeps_every_assignment(project, run) -> None:
     before = parts_of(run())
     fill(project, study(90), links=[link("i000", "i070")])
     told = manifest.provenance(project, "splits/default").options["request"]
-    after = parts_of(run(**vars(grown(told, "default", "default", True))))
+    result = run(**vars(grown(told, "default", "default", True)))
+    after = parts_of(result)
+    assert result.reports[0].stayed == 60
     assert {name: after[name] for name in before} == before
     assert None not in after.values()
     assert after["i070"] == before["i000"]

@@ -40,6 +40,7 @@ def tell(out: Console, report: Report, taxonomy: Taxonomy) -> None:
         ("tied by", _tied(report)),
         *(("levels", line) for line in _levels(report)),
         ("moved", _moved(report)),
+        ("grown", _grown(report)),
         ("balance", _balance(report)),
         ("set aside", _aside(report)),
         ("checked", _checked(report)),
@@ -234,6 +235,13 @@ def _moved(report: Report) -> str:
     return f"{text}; {found.least:,} would make it clean, but {why}{proven}"
 
 
+def _grown(report: Report) -> str:
+    if report.stayed is None:
+        return ""
+    placed = sum(part.images + part.copies for part in report.parts) - report.stayed
+    return f"{report.stayed:,} images and copies keep the part they had, {placed:,} got one now"
+
+
 def _balance(report: Report) -> str:
     found = report.certificate
     what = " and ".join(report.stratified)
@@ -241,7 +249,8 @@ def _balance(report: Report) -> str:
     text = f"{found.deviation:,.1f} images too many or too few in all, over {rows} and {len(report.names)} parts"
     if found.bound is not None and found.gap is not None:
         if found.proven:
-            text += "; proven: no split of these components does better"
+            which = "no split that leaves them there" if report.stayed else "no split of these components"
+            text += f"; proven: {which} does better"
         else:
             text += f"; at least {found.bound:,.1f} are unavoidable (gap {found.gap:,.1f}, not proven)"
     if found.missing and not report.leaky:

@@ -83,6 +83,7 @@ class Report:
     `weak`, `without`: what holds a component together that is larger than any part, or crosses the levels, and what
     splitting without that would give. `held`: images for which the condition for the test part holds, if there is one.
     `fold`: (level, component fold) that this table tests. `moved`: by a repair.
+    `stayed`: of a split that grows, the images and copies that have the part they had.
     """
 
     table: str
@@ -111,6 +112,7 @@ class Report:
     proof: Proof
     methods: str = ""
     moved: Moved | None = None
+    stayed: int | None = None
 
     def document(self) -> dict[str, Any]:
         """As JSON holds it."""

@@ -58,7 +58,7 @@ def split(project: Project, taxonomy: Taxonomy, request: Request) -> Result:
         tables = {f"splits/{p.table}": _table(material, p) for p in plans}
         proofs = [prove(project, taxonomy, request, tables[f"splits/{p.table}"], p.names) for p in plans]
         reports = tuple(
-            replace(report(material, request, p, proof), table=f"splits/{p.table}")
+            replace(report(material, request, p, proof), table=f"splits/{p.table}", stayed=_stayed(request, old, p))
             for p, proof in zip(plans, proofs, strict=True)
         )
         if request.rotates:
@@ -95,6 +95,13 @@ def _old(project: Project, material: Material, request: Request) -> tuple[Ints |
     # A table that replaces the one it grew from would forever be made from another one.
     inputs = {name: manifest.provenance(project, name).digest} if request.grown_from != request.name else {}
     return numbers, {**material.inputs, **inputs}
+
+
+def _stayed(request: Request, old: Ints | None, plan: Plan) -> int | None:
+    """Of a split that grows, the images that have the part they had."""
+    if old is None or request.method == "repaired":
+        return None
+    return int((plan.part[old >= 0] == old[old >= 0]).sum())
 
 
 def _table(material: Material, plan: Plan) -> pa.Table:
