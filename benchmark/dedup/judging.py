@@ -32,6 +32,7 @@ _COPY_CODES = [KINDS.index(kind) for kind in COPY]
 _TIE_CODES = [KINDS.index(kind) for kind in TIE]
 _UNJUDGED = KINDS.index("unjudged")
 _DRAWS = 100
+_SMALL = 0.005  # below it, a share is told with two digits
 
 
 class Shares:
@@ -59,6 +60,8 @@ class Shares:
         if not of:
             return "-"
         low, high = wilson(hits, of)
+        if 0 < high < _SMALL:
+            return f"{hits / of:.2g} ({low:.2g} to {high:.2g})"
         return f"{floor(hits, of)} ({low:.3f} to {high:.3f})"
 
     def million(self, *key: str) -> str:
