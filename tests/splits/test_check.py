@@ -6,7 +6,9 @@ must be refused.
 
 from __future__ import annotations
 
+import ast
 from datetime import datetime
+from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
@@ -14,7 +16,7 @@ import pytest
 
 from splits.conftest import cluster, fill, link, scan
 from xqdata.labels import Event
-from xqdata.splits import Request, TornError, prove
+from xqdata.splits import Request, TornError, check, prove
 from xqdata.taxonomy import Taxonomy
 
 NOON = datetime(2026, 5, 17, 12)
@@ -80,6 +82,22 @@ def test_a_right_table_passes_and_is_counted(proof) -> None:
 def test_a_wrong_table_is_refused(proof, changes: dict[str, tuple[Any, ...]], why: str) -> None:
     with pytest.raises(TornError, match=why):
         proof(changes, rows=9)
+
+
+def test_it_shares_nothing_with_the_search() -> None:
+    tree = ast.parse(Path(check.__file__).read_text())
+    named = {node.module for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)}
+    assert {name for name in named if name and name.startswith("xqdata.")} == {
+        "xqdata.groups",
+        "xqdata.manifest",
+        "xqdata.splits",
+        "xqdata.splits.request",
+        "xqdata.taxonomy",
+    }
+    names = {a.name for node in ast.walk(tree) if isinstance(node, ast.ImportFrom) for a in node.names}
+    assert names & {"labels", "manifest", "expression", "LINKS", "components", "balance"} == {
+        "labels", "manifest", "expression", "LINKS",
+    }  # fmt: skip
 
 
 def test_a_table_that_lacks_an_image_is_refused(proof) -> None:

@@ -13,6 +13,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -22,7 +23,8 @@ from xqdata import manifest
 from xqdata.errors import InputError, TableError
 from xqdata.labels import Event
 from xqdata.manifest import Project
-from xqdata.splits import Request, grown, split
+from xqdata.splits import Request, TornError, grown, split
+from xqdata.splits import run as splitting
 from xqdata.taxonomy import Taxonomy
 
 NOON = datetime(2026, 5, 17, 12)
@@ -416,6 +418,32 @@ def test_the_paragraph_on_folds_tells_of_all_of_them(project, run) -> None:
     assert len({report.methods for report in reports}) == 1
     assert "divided 2 times into train and test" in reports[0].methods
     assert "no component lies in two parts" in reports[0].methods
+
+
+@pytest.mark.parametrize(
+    ("asked", "maker"),
+    [
+        ({}, "whole"),
+        ({"by": ("scan_type",), "parts": (("train", "1/2"), ("test", "1/2"))}, "crossed"),
+        ({"test_where": "scan_type == 'single_carrier'"}, "crossed"),
+        ({"leave_one_out": "scan_type"}, "rotated"),
+    ],
+)
+def test_a_plan_that_tears_is_never_written(project, run, monkeypatch, asked, maker) -> None:
+    fill(project, study(120))
+    make = getattr(splitting, maker)
+
+    def torn(*given: Any) -> Any:
+        made = make(*given)
+        (first, *_) = made if maker == "rotated" else [made]
+        # One image of some component goes where another part is.
+        first.part[np.flatnonzero(first.part == 0)[0]] = len(first.names) - 1
+        return made
+
+    monkeypatch.setattr(splitting, maker, torn)
+    with pytest.raises(TornError):
+        run(**asked)
+    assert not any(name.startswith("splits/") for name in manifest.standing(project))
 
 
 def test_nothing_changes_and_nothing_is_written_twice(project, run) -> None:
