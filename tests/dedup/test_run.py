@@ -1,6 +1,7 @@
 """The whole of dedup on a simulated export, on people's verdicts, and on pictures that say nothing."""
 
 import shutil
+from dataclasses import replace
 from datetime import datetime
 
 import numpy as np
@@ -8,6 +9,7 @@ import pyarrow.parquet as pq
 import pytest
 from PIL import Image
 
+from assets.passes import Scene, expose, item
 from xqdata import labels, manifest
 from xqdata.config import Config
 from xqdata.dedup import run
@@ -180,6 +182,22 @@ def test_blank_pictures_are_no_copies_and_gone_ones_are_told(tmp_path):
     raw.rename(tmp_path / "elsewhere")
     with pytest.raises(InputError, match="the raw folder raw is gone"):
         dedup(project, TAXONOMY, COPIES_ONLY)
+
+
+def test_one_bag_is_not_scanned_again_days_later(tmp_path):
+    """The same two passes, as the log dates them: minutes apart, and days apart."""
+    scene = Scene((item(1, -70, 10, 70), item(2, 70, -40, 60), item(3, 40, 60, 40)), basket=False)
+    found = {}
+    for name, then in {"minutes": "2026-03-02 10:09:00", "days": "2026-03-05 10:00:00"}.items():
+        raw = tmp_path / name / "raw"
+        raw.mkdir(parents=True)
+        for n in (1, 2):
+            Image.fromarray(expose(replace(scene, offset=(7.3 * n, -4.1)), n)).save(raw / f"{n}.png")
+        (raw / "log.csv").write_text(f"file,acquired_at\n1.png,2026-03-02 10:00:00\n2.png,{then}\n")
+        tables = dedup(read(tmp_path / name), TAXONOMY, Options(workers=1)).tables
+        found[name] = (tables["links"]["kind"].to_pylist(), tables["undecided"]["reason"].to_pylist())
+    assert found["minutes"] == (["rescan"], [])
+    assert found["days"] == ([], ["alike as one bag is, but scanned 3 days apart"])
 
 
 def cluster_of(found):

@@ -12,10 +12,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from assets.passes import HEIGHT, WIDTH, Scene, expose, item, mask
+from assets.passes import HEIGHT, WIDTH, Item, Scene, expose, item, mask
 from xqdata.dedup.keypoints import agreeing, keypoints, matched
 from xqdata.dedup.register import turned
-from xqdata.dedup.ties import verify_tie
+from xqdata.dedup.ties import ROUND, verify_tie
 from xqdata.dedup.verify import prepare, verify_copy
 
 SCENE = Scene((item(1, -70, 10, 70), item(2, 70, -40, 60), item(3, 40, 60, 40), item(4, -20, -70, 30)))
@@ -45,6 +45,22 @@ AGAIN = {
         SCENE, items=tuple(i.moved(2 - n, n % 2 * 3 - 1, 1) for n, i in enumerate(SCENE.items)), degrees=-1.0
     ),
 }
+
+
+def apple(x, y, size=60.0):
+    return Item(((0.0, 0.0, size / 2, size / 2, 0.0, 0.6), (0.0, 0.0, size / 9, size / 9, 0.0, 0.2)), x, y)
+
+
+def test_a_round_thing_alone_tells_nothing_and_with_others_it_does():
+    alone = Scene((apple(-30, 10),))
+    for again in (alone, Scene((apple(-31, 11, 60.5),))):  # the same one, or another one
+        verdict = verify_tie(passed(alone, 1, True), passed(again, 2, True))
+        assert (verdict.kind, verdict.undecided) == (None, ROUND)
+    two = Scene((apple(-30, 10), item(2, 70, -40, 60)))
+    assert verify_tie(passed(two, 1, True), passed(two, 2, True)).kind == "rescan"
+    other = Scene((apple(-30, 10, 120),))
+    verdict = verify_tie(passed(alone, 1, True), passed(other, 2, True))
+    assert (verdict.kind, verdict.undecided) == (None, "")
 
 
 @pytest.mark.parametrize("known", [True, False], ids=["container known", "unknown"])

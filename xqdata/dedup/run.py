@@ -354,6 +354,9 @@ def _judged(
         verdict = outcome.verdict
         if verdict is None:
             undecided[pair] = {"image_a": pair[0], "image_b": pair[1], "reason": outcome.failed}
+        elif verdict.kind in ("rescan", "same-bag") and (days := _days_between(known, pair)) >= 1:
+            reason = f"alike as one bag is, but scanned {days:,} days apart"
+            undecided[pair] = {"image_a": pair[0], "image_b": pair[1], "reason": reason}
         elif verdict.kind is not None:
             links[pair] = _link(known, pair, verdict.kind, proposers) | {
                 "orientation": verdict.orientation,
@@ -366,6 +369,12 @@ def _judged(
             undecided[pair] = {"image_a": pair[0], "image_b": pair[1], "reason": verdict.undecided}
     result.skipped = sorted(dict.fromkeys(result.skipped))
     return links, undecided
+
+
+def _days_between(known: _Known, pair: IdPair) -> int:
+    """Whole days between two scans: no bag waits that long to be scanned again. 0 where a time is not known."""
+    a, b = (known.rows[known.place[name]]["acquired_at"] for name in pair)
+    return abs(a - b).days if a is not None and b is not None else 0
 
 
 def _link(known: _Known, pair: IdPair, kind: str, proposers: list[str]) -> Row:

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from xqdata.dedup import register
-from xqdata.dedup.agreement import Agreement, agreement, laid_on
+from xqdata.dedup.agreement import Agreement, agreement, laid_on, quarter_turned
 from xqdata.dedup.keypoints import PIXELS, SIDE, agreeing, matched
 from xqdata.dedup.laying import finely
 from xqdata.dedup.overlap import shifts
@@ -28,6 +28,7 @@ INLIERS, _SOME = 20, 10
 # Share of the foreground that agrees in a rescan, and how far every single part of it does. On simulated scans: of
 # second passes 0.99 and 0.7 at least, of other things in one container 0.9 and 0.0 at most.
 OWN, PARTS_LOW = 0.95, 0.65
+ROUND = "alike, but round: another one of its kind would look the same"
 # Share of all that is not air that agrees where it is known what is container: other things may have come and gone.
 CONTENT_LOOSE = 0.9
 # The same where it is not known, and the agreement of all but its worst thousandth: else one small thing that was
@@ -80,13 +81,19 @@ def _one_bag(a: Prepared, b: Prepared) -> Verdict:
     map_of_all = laid_on(a, b)
     agree = agreement(a, b, map_of_all) if _plain(map_of_all, _TURN, _GROWTH) else None
     if agree is not None and _is_rescan(agree):
-        return _rescan(agree)
+        return Verdict(None, ROUND) if _round(a) or _round(b) else _rescan(agree)
     known = a.mask is not None and b.mask is not None
     unsure = Verdict(None, _unsure(agree))
     if not known and agree is not None and agree.content < _HOPELESS and _of_one_size(a, b):
         return unsure
     found = _by_features(a, b, known)
     return found if found.kind or found.undecided else replace(found, undecided=unsure.undecided)
+
+
+def _round(a: Prepared) -> bool:
+    """Whether the contents look the same when they are turned: then they agree with any other of their kind."""
+    own, parts_low = quarter_turned(a)
+    return own >= OWN and parts_low >= PARTS_LOW
 
 
 def _of_one_size(a: Prepared, b: Prepared) -> bool:
