@@ -17,14 +17,31 @@ from xqdata.simulate import check, simulate
 from xqdata.simulate.settings import FAULTS, PRESETS, Settings
 
 _DEFAULT = PRESETS["default"]
+_PLANTED = {
+    "byte_copies": "copies byte for byte",
+    "pixel_copies": "copies saved again without loss",
+    "reencoded": "copies saved as JPEG",
+    "resized": "smaller copies",
+    "trimmed": "copies with trimmed edges",
+    "turned": "copies turned by quarters",
+    "mirrored": "mirrored copies",
+    "crops": "crops",
+    "rescans": "bags scanned again",
+    "wrong_labels": "scans under a wrong label",
+    "conflicting_labels": "copies under another label than their source",
+    "overlays": "scans with burnt-in text",
+    "misnamed": "files with a wrong ending",
+    "truncated": "truncated files",
+    "empty": "empty files",
+}
 
 
 def _rate_options(command: Callable[..., Any]) -> Callable[..., Any]:
     """One option for each fault that can be planted."""
     for name in reversed(FAULTS):
-        told = f"{name.replace('_', ' ')} (default {getattr(_DEFAULT.rates, name):g})"
+        told = f"{_PLANTED[name][0].upper()}{_PLANTED[name][1:]} (default {getattr(_DEFAULT.rates, name):g})."
         command = click.option(
-            f"--{name.replace('_', '-')}", name, type=click.FloatRange(0, 1), metavar="SHARE", help=f"Share of {told}."
+            f"--{name.replace('_', '-')}", name, type=click.FloatRange(0, 1), metavar="SHARE", help=told
         )(command)
     return command
 
@@ -42,7 +59,7 @@ def _rate_options(command: Callable[..., Any]) -> Callable[..., Any]:
 @click.option("--deep", is_flag=True, help="Also the 16-bit energies, high and low, as TIFF.")
 @click.option("--confounded", type=click.IntRange(0, 21), help="Objects that only the second scanner saw (default 1).")
 @click.option("--chained", is_flag=True, help="Mixed scans tie all specimens together: no split can keep them apart.")
-@click.option("--no-faults", is_flag=True, help="Plant nothing but what a rate below asks for.")
+@click.option("--no-faults", is_flag=True, help="Plant nothing but what a share below asks for.")
 @_rate_options
 @click.option("--check", "reference", type=click.Path(path_type=Path, exists=True, file_okay=False), metavar="DIR",
               help="Make a published dataset again and compare its pixels with what DIR says of them.")  # fmt: skip
@@ -88,8 +105,9 @@ def command(
         return
     table = Table.grid(padding=(0, 2))
     table.add_column(justify="right")
+    names = {"scan": "pictures of scans", "crop": _PLANTED["crops"], **_PLANTED}
     for kind, count in made.kinds.items():
-        table.add_row(f"{count:,}", "pictures of scans" if kind == "scan" else kind.replace("_", " "))
+        table.add_row(f"{count:,}", names[kind])
     out.print(table)
     if made.kept:
         out.print(f"{made.kept:,} of them were there already.")
