@@ -122,7 +122,7 @@ def test_groups_from_paths_are_findings_by_the_columns_name(look: Looks, made: P
 def test_a_repaired_split_is_clean(look: Looks, made: Path, reference: Taxonomy) -> None:
     found, _ = look(made, LAYOUT, group_from=r"(?P<series>B\d+)_")
     told = manifest.provenance(found.project, "splits/default").options
-    repaired = split(found.project, reference, repair_of(told, "default", "mended", (), keep_classes=False))
+    repaired = split(found.project, reference, repair_of(told, "default", "mended"))
     (report,) = repaired.reports
     assert report.moved is not None
     assert report.moved.count == report.moved.least

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import csv
 import itertools
+import math
 import tempfile
 from pathlib import Path
 from typing import Any
@@ -28,7 +29,7 @@ from xqdata.taxonomy import Taxonomy
 PARTS = (("train", "1/2"), ("val", "1/4"), ("test", "1/4"))
 
 
-def repair(project: Project, reference: Taxonomy, name: str = "study", keep: bool = False, **more: Any) -> Result:
+def repair(project: Project, reference: Taxonomy, name: str = "study", keep: Any = (), **more: Any) -> Result:
     told = manifest.provenance(project, f"splits/{name}").options
     return split(project, reference, repair_of(told, name, more.pop("new", "clean"), more.pop("by", ()), keep))
 
@@ -59,9 +60,13 @@ def components(rows: list[Row], links: list[Row], copies: list[Row], out: set[st
     return found
 
 
-@given(tables=projects(), seed=st.integers(0, 3), keep=st.booleans())
-@settings(max_examples=60)
-def test_no_assignment_moves_fewer(tables, seed: int, keep: bool, reference: Taxonomy) -> None:
+@given(
+    tables=projects(),
+    seed=st.integers(0, 3),
+    keep=st.sampled_from([(), ("classes",), ("sizes",), ("classes", "sizes")]),
+)
+@settings(max_examples=80)
+def test_no_assignment_moves_fewer(tables, seed: int, keep: tuple[str, ...], reference: Taxonomy) -> None:
     rows, links, copies, events = tables
     out = {e.image_id for e in events} | {r["image_id"] for r in rows if r["missing"]}
     with tempfile.TemporaryDirectory() as folder:
@@ -84,17 +89,23 @@ def test_no_assignment_moves_fewer(tables, seed: int, keep: bool, reference: Tax
     assert told.least == least
     assert sum(n for _, _, n in told.moves) == moves
     assert moves == least or keep or told.emptied
-    if len(used) > 6 or moves == least:
+    if len(used) > 6 or not (keep or told.emptied):
         return
-    # Classes, or parts, were to be kept: all assignments, by what they lose and then by what they move.
+    # Classes, sizes or parts were to be kept: all assignments, by what they lose, what they lack, and what they move.
     classes = {row["image_id"]: row["object"] for row in rows}
 
-    def cost(assigned: dict[str, Any]) -> tuple[int, int]:
+    def cost(assigned: dict[str, Any]) -> tuple[int, int, int]:
         def held(part_of: dict[str, Any]) -> set[tuple[Any, Any]]:
             pairs = {(part, classes[name]) for name, part in part_of.items() if part and classes[name]}
             return pairs | {(part, "any") for part in part_of.values() if part}
 
-        return len(held(old) - held(assigned)), sum(assigned[name] != old[name] for one in used for name in one)
+        def lack(part: str) -> int:
+            before, now = (sum(p == part for p in of.values()) for of in (old, assigned))
+            return max(0, math.ceil(4 * before / 5) - now)
+
+        lost = len(held(old) - held(assigned)) if told.emptied or "classes" in keep else 0
+        lacking = sum(map(lack, ("train", "val", "test"))) if "sizes" in keep else 0
+        return lost, lacking, sum(assigned[name] != old[name] for one in used for name in one)
 
     every = itertools.product(("train", "val", "test"), repeat=len(used))
     best = min(cost({name: p for one, p in zip(used, parts, strict=True) for name in one}) for parts in every)
@@ -134,8 +145,8 @@ def test_copies_links_and_images_in_no_part(project: Project, reference: Taxonom
 
 
 def test_an_empty_part_is_avoided_although_it_takes_more_moves(project: Project, reference: Taxonomy) -> None:
-    """Ten specimens of eight images each: at random most of each lies in train, and test would be empty."""
-    rows = [scan(f"i{n:03}", "egg" if n % 2 else "honey", f"s{n // 8}") for n in range(80)]
+    """Twenty specimens of eight images each: at random most of each lies in train, and test would be empty."""
+    rows = [scan(f"i{n:03}", "egg" if n % 2 else "honey", f"s{n // 8}") for n in range(160)]
     fill(project, rows)
     at_random(project, reference, parts=(("train", "0.8"), ("test", "0.2")))
     result = repair(project, reference)
@@ -144,6 +155,10 @@ def test_an_empty_part_is_avoided_although_it_takes_more_moves(project: Project,
     assert moved.count > moved.least
     assert moved.proven
     assert set(parts_of(result).values()) == {"train", "test"}
+    assert any("try --keep sizes" in told for told in result.reports[0].obstacles)
+    kept = repair(project, reference, keep=("sizes",)).reports[0]
+    assert ("test", 32, 32) in kept.moved.sizes
+    assert not any("--keep sizes" in told for told in kept.obstacles)
 
 
 def test_a_session_is_kept_apart_where_asked_and_an_axis_is_refused(project: Project, reference: Taxonomy) -> None:
@@ -151,7 +166,7 @@ def test_a_session_is_kept_apart_where_asked_and_an_axis_is_refused(project: Pro
     fill(project, rows)
     old = at_random(project, reference)
     assert repair(project, reference).reports[0].moved.count == 0
-    new = parts_of(repair(project, reference, by=("session",), keep=True))
+    new = parts_of(repair(project, reference, by=("session",), keep=("classes",)))
     for day in range(4):
         assert len({new[f"i{n:02}"] for n in range(24) if n % 4 == day}) == 1
     assert set(old.values()) == set(new.values())

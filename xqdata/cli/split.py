@@ -16,7 +16,7 @@ from xqdata.cli.split_told import tell, tell_folds
 from xqdata.config import Config
 from xqdata.manifest import Project
 from xqdata.splits import Request, Result, column_named, grown, listed, parse_parts, repair_of, split
-from xqdata.splits.request import USUAL
+from xqdata.splits.request import KEPT, USUAL
 from xqdata.status import status
 from xqdata.taxonomy import Taxonomy
 
@@ -50,7 +50,8 @@ _FIXED = (
 @click.option("--no-set-aside", is_flag=True, help="Refuse rather than set images aside.")
 @click.option("--from", "source", metavar="NAME", help="Keep the assignments of splits/NAME, place only new images.")
 @click.option("--repair", "leaky", metavar="NAME", help="Make splits/NAME clean, moving the fewest images.")
-@click.option("--keep-classes", is_flag=True, help="With --repair: no part loses a class, where components allow.")
+@click.option("--keep", type=click.Choice(KEPT), multiple=True,
+              help="With --repair: parts keep the classes that they had, or four fifths of their sizes.")  # fmt: skip
 @click.option("--csv", "listing", type=click.Path(path_type=Path, dir_okay=False), metavar="FILE",
               help="Also write a table of files and their parts.")  # fmt: skip
 @click.option(
@@ -69,7 +70,7 @@ def command(
     /,
     source: str | None,
     leaky: str | None,
-    keep_classes: bool,
+    keep: tuple[str, ...],
     listing: Path | None,
     as_json: bool,
     quiet: bool,
@@ -100,9 +101,9 @@ def command(
     settings = config.load(project.folder)
     out, err = opt.consoles(quiet, as_json)
     if leaky:
-        request = _repaired(ctx, project, leaky, keep_classes, given, source)
-    elif keep_classes:
-        raise click.UsageError("--keep-classes goes with --repair")
+        request = _repaired(ctx, project, leaky, keep, given, source)
+    elif keep:
+        raise click.UsageError("--keep goes with --repair")
     else:
         request = _grown(ctx, project, source, given) if source else _request(settings, given)
     _warn(err, project)
@@ -161,7 +162,7 @@ def _grown(ctx: click.Context, project: Project, source: str, given: dict[str, A
 
 
 def _repaired(
-    ctx: click.Context, project: Project, leaky: str, keep_classes: bool, given: dict[str, Any], source: str | None
+    ctx: click.Context, project: Project, leaky: str, keep: tuple[str, ...], given: dict[str, Any], source: str | None
 ) -> Request:
     for name in (*_FIXED, "no_set_aside"):
         if name != "by" and ctx.get_parameter_source(name) is not ParameterSource.DEFAULT:
@@ -171,7 +172,7 @@ def _repaired(
     told = manifest.provenance(project, f"splits/{leaky}").options
     named = ctx.get_parameter_source("name") is not ParameterSource.DEFAULT
     name = given["name"] if named else f"{leaky}-repaired"
-    return repair_of(told, leaky, name, _columns(given["by"], "--by"), keep_classes)
+    return repair_of(told, leaky, name, _columns(given["by"], "--by"), keep)
 
 
 def _taxonomy(project: Project, settings: Config) -> Taxonomy:

@@ -230,8 +230,8 @@ def _moved(report: Report) -> str:
     text = f"{found.count:,} of {found.images:,} images ({found.count / found.images:.1%}): {told}"
     if found.count == found.least:
         return f"{text}; proven: fewer cannot make it clean"
-    why = "some part would be empty else" if found.emptied else "no part is to lose a class"
-    proven = ", and then fewer cannot" if found.proven else ", not proven to be the fewest then"
+    why = "would leave a part empty" if found.emptied else "would not keep what was asked for"
+    proven = "; proven: no fewer do" if found.proven else "; not proven to be the fewest that do"
     return f"{text}; {found.least:,} would make it clean, but {why}{proven}"
 
 

@@ -81,6 +81,8 @@ def _tied(report: Report, request: Request) -> str:
 
 def _balanced(report: Report, request: Request) -> str:
     found = report.certificate
+    if report.moved is not None:
+        return ""
     columns = " and ".join(name.replace("_", " ") for name in request.stratify)
     what = "Component folds" if report.fold else "Parts"
     text = f"{what} were balanced over {columns}: the counts of {found.rows:,} values"

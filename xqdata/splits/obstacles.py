@@ -60,6 +60,10 @@ def obstacles(material: Material, request: Request, plan: Plan) -> Iterator[str]
     empty = [name for p, name in enumerate(plan.names) if not (plan.part[plan.rows] == p).any()]
     if empty:
         yield f"no image is left for {_and(empty)}"
+    for name, before, after in plan.moved.sizes if plan.moved else ():
+        if 2 * after < before:
+            remedy = "its components cannot be spared elsewhere" if "sizes" in request.keep else "try --keep sizes"
+            yield f"{name} keeps {after:,} of {before:,} images: {remedy}, or make a split anew, without --repair"
     yield from _lacking(material, request, plan)
     if not plan.fold:
         yield from _too_large(material, request, plan)
@@ -135,8 +139,8 @@ def _remedy(material: Material, request: Request, plan: Plan, r: int) -> str:
         if not axis.allowed and seen < parts:
             levels = _many(seen, "value")
             return f"{{it was}} scanned with {levels} of {axis.column} only, and {parts} parts need {parts}"
-    if request.method == "repaired" and not request.keep_classes:
-        return "the fewest moves leave none there; --keep-classes keeps what the split had"
+    if request.method == "repaired" and "classes" not in request.keep:
+        return "the fewest moves leave none there; --keep classes keeps what the split had"
     if request.method == "repaired":
         return "the split that was repaired had none there, or its components cannot be spared elsewhere"
     need = _many(int((plan.by_part()[r] == 0).sum()), "more specimen")

@@ -27,16 +27,17 @@ CAME_TOGETHER = "set aside: its component came together from several parts of th
 
 @dataclass(frozen=True)
 class Moved:
-    """What a repair moved. `images`: that had a part; `moves`: (from, to, images); `least`: the fewest that must move
-    so that no component is torn; `proven`: nothing that was asked is to be had with fewer moves; `emptied`: parts that
-    would have been left without any image, had only the fewest been moved.
+    """What a repair moved. `images`: that had a part; `moves`: (from, to, images); `sizes`: (part, images before and
+    after); `least`: the fewest that must move so that no component is torn; `proven`: nothing that was asked is to be
+    had with fewer moves; `emptied`: parts that would have been left without any image, had only the fewest been moved.
     """
 
     images: int
     moves: tuple[tuple[str, str, int], ...]
-    least: int
-    proven: bool
-    emptied: int
+    sizes: tuple[tuple[str, int, int], ...]
+    least: int = 0
+    proven: bool = True
+    emptied: int = 0
 
     @property
     def count(self) -> int:

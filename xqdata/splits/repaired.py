@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -12,7 +13,7 @@ import scipy.sparse as sp
 from numpy.typing import NDArray
 
 from xqdata.errors import InputError
-from xqdata.splits.exact import Program, singled_out, solve
+from xqdata.splits.exact import Program, solve
 from xqdata.splits.loops import Flags, Ints
 from xqdata.splits.material import Material
 from xqdata.splits.plan import Moved, Plan, Reasons, blank, by_component, first_of, settled
@@ -23,7 +24,9 @@ from xqdata.splits.strata import Strata, strata
 _NODES = 2_000
 
 
-def repair_of(options: Mapping[str, Any], source: str, name: str, by: tuple[str, ...], keep_classes: bool) -> Request:
+def repair_of(
+    options: Mapping[str, Any], source: str, name: str, by: tuple[str, ...] = (), keep: tuple[str, ...] = ()
+) -> Request:
     """The request for a repair, called `name`, of the split `source`, whose provenance has these `options`.
 
     Parts, what is held in proportion and what is tied on request stay. InputError for one fold of several tables, and
@@ -42,7 +45,7 @@ def repair_of(options: Mapping[str, Any], source: str, name: str, by: tuple[str,
         together=tuple(told["together"]),
         method="repaired",
         grown_from=source,
-        keep_classes=keep_classes,
+        keep=keep,
     )
     if told["leave_one_out"] or (told["folds"] and told["by"]):
         raise InputError("is one of several folds that belong together", where=source, hint="make them anew")
@@ -57,8 +60,9 @@ def repaired(material: Material, asked: Request, old: Ints) -> Plan:
     assignment that tears none moves fewer. Among equals the last part wins, for a test part is dearer than a training
     part. Images in no part stay in none.
 
-    Where `asked.keep_classes`, or where a part would be left without any image, every part also keeps an image of each
-    class that it had, as far as components allow; of all such assignments one that moves the fewest is taken.
+    Where a part would be left without any image, or `asked.keep` names classes, every part also keeps an image of each
+    class that it had; where it names sizes, four fifths of its images. Both as far as components allow, classes first;
+    of all such assignments one that moves the fewest is taken.
 
     `old`: (rows of images,) the part of each in the split to be repaired, or below 0.
     """
@@ -72,16 +76,19 @@ def repaired(material: Material, asked: Request, old: Ints) -> Plan:
     held = strata(material.images.take(pa.array(rows)), asked.stratify, component, asked.shares)
     emptied = set(np.unique(old[rows]).tolist()) - set(chosen.tolist())
     proven = True
-    if asked.keep_classes or emptied:
+    if asked.keep or emptied:
         luck = material.luck(rows[first_of(component)], asked.seed)
         votes = _votes(component, old[rows], len(names))
-        chosen, proven = _covering(votes, _wanted(held, component), chosen, luck, asked.seed)
+        classes = _classes(held) if emptied or "classes" in asked.keep else sp.csr_array((len(rows), 0), dtype=np.int64)
+        owns = by_component(component, len(votes), classes).toarray() > 0
+        had = np.column_stack([np.asarray(classes[old[rows] == p].sum(0)).ravel() > 0 for p in range(len(names))])
+        chosen, proven = _keeping(_Kept(votes, owns, had, "sizes" in asked.keep), chosen, luck)
     part, reason = blank(material)
     part[rows] = chosen[component]
     unplaced = np.flatnonzero(material.takes_part & (old < 0))
     reason[unplaced] = f"in no part of splits/{asked.grown_from}"
     counted = _copies_told(material, part, reason, rows)
-    moved = _moved(old[rows], part[rows], names, least, proven, len(emptied))
+    moved = replace(_moved(old[rows], part[rows], names), least=least, proven=proven, emptied=len(emptied))
     counts = held.counts[np.searchsorted(rows, counted)]
     shown = Strata(counts, held.names, held.weighs, held.must, held.cells, held.joint, held.classes)
     return Plan(asked.name, names, part, reason, counted, shown, moved=moved)
@@ -94,61 +101,87 @@ def _votes(component: Ints, old: Ints, parts: int) -> Ints:
     return votes
 
 
-def _wanted(held: Strata, component: Ints) -> Flags:
-    """(components, classes and one for all images): whether the component has it."""
-    count = int(component.max()) + 1
-    owned = by_component(component, count, held.counts[:, held.classes]).toarray() > 0
-    return np.column_stack([owned, np.ones(count, bool)])
+def _classes(held: Strata) -> sp.csr_array:
+    """(images, classes and one for all images): whether the image is of it."""
+    every = np.ones((held.counts.shape[0], 1), np.int64)
+    return sp.csr_array(sp.hstack([held.counts[:, held.classes], sp.csr_array(every)], format="csr"))
 
 
-def _covering(votes: Ints, owns: Flags, chosen: Ints, luck: NDArray[np.uint64], seed: int) -> tuple[Ints, bool]:
-    """A part for each component so that each part keeps the classes that it had, and the fewest images move.
-
-    `votes`: (components, parts) images; `owns`: (components, classes); `chosen`: the parts where nothing is to be kept.
-    Components of equal votes and classes are one type, and counted. Returns the parts, and whether that is proven.
+@dataclass(frozen=True)
+class _Kept:
+    """What is to be kept. `votes`: (components, parts) images; `owns`: (components, classes) whether it has one; `had`:
+    (classes, parts) whether an image of the class was in the part; `sizes`: whether parts are to keep four fifths of
+    their images.
     """
-    kinds, kind, many = np.unique(np.column_stack([votes, owns]), axis=0, return_inverse=True, return_counts=True)
-    types, parts = len(kinds), votes.shape[1]
-    cast, has = kinds[:, :parts], kinds[:, parts:].astype(bool)
-    had = (votes.T @ owns > 0).T  # (classes, parts)
-    program = _program(cast, has, many, had)
-    found = solve(program, _NODES)
-    if found.values is None:
-        return chosen, False
-    weights = (np.random.PCG64(seed).random_raw(types * parts) >> np.uint64(8)).astype(np.int64)
-    only = singled_out(program, float(program.cost @ found.values), 0.25, weights, _NODES)
-    values = only.values if only.values is not None else found.values
+
+    votes: Ints
+    owns: Flags
+    had: Flags
+    sizes: bool
+
+
+def _keeping(kept: _Kept, chosen: Ints, luck: NDArray[np.uint64]) -> tuple[Ints, bool]:
+    """A part for each component so that parts keep what they are to, and the fewest images move.
+
+    `chosen`: the parts where nothing is to be kept. Components of equal votes and classes are one type, and counted.
+    Returns the parts, and whether that is proven.
+    """
+    joined = np.column_stack([kept.votes, kept.owns])
+    kinds, kind, many = np.unique(joined, axis=0, return_inverse=True, return_counts=True)
+    kind = kind.ravel()
+    types, parts = len(kinds), kept.votes.shape[1]
+    program, aims = _program(kept, kinds, many)
+    proven, values = True, None
+    for aim in aims:
+        found = solve(program.aiming(aim), _NODES)
+        if found.values is None:
+            return chosen, False
+        proven &= found.proven
+        values = found.values
+        program = program.with_row(aim, float(np.rint(aim @ values)) + 0.25)
+    weights = (np.random.PCG64(types).random_raw(types * parts) >> np.uint64(8)).astype(np.int64)
+    only = solve(program.aiming(np.append(weights % (1 << 20), np.zeros(len(aims[0]) - len(weights)))), _NODES)
+    values = only.values if only.values is not None else values
+    assert values is not None
     n = np.rint(values[: types * parts]).astype(np.int64).reshape(types, parts)
     given = np.empty(len(kind), np.int64)
     for t in range(types):
         mine = np.flatnonzero(kind == t)
         given[mine[np.argsort(luck[mine], kind="stable")]] = np.repeat(np.arange(parts), n[t])
-    return given, found.proven
+    return given, proven
 
 
-def _program(cast: Ints, has: Flags, many: Ints, had: Flags) -> Program:
-    """How many components of each type go to each part. A class that a part loses costs more than all moves together.
+def _program(kept: _Kept, kinds: Ints, many: Ints) -> tuple[Program, list[NDArray[np.float64]]]:
+    """How many components of each type go to each part, and what is to be least, one after another: classes that parts
+    lose, images that they lack, images that move.
 
-    Variables: n (types x parts), then for each (class, part) that was there z, 1 where it is lost.
+    Variables: n (types x parts), then for each (class, part) that was there z, 1 where it is lost, then for each part
+    the images s that it lacks.
     """
-    types, parts = cast.shape
-    pairs = np.argwhere(had)
-    inside = sp.csr_array(has.T.astype(np.float64))[pairs[:, 0]]
-    at = sp.csr_array((np.ones(len(pairs)), (np.arange(len(pairs)), pairs[:, 1])), shape=(len(pairs), parts))
-    # Row k of `inside` spread over the columns of its part.
-    covers = sp.csr_array(sp.vstack([sp.kron(inside[[k]], at[[k]]) for k in range(len(pairs))], format="csr"))
+    types, parts = len(kinds), kept.votes.shape[1]
+    cast, has = kinds[:, :parts], kinds[:, parts:]
+    pairs = np.argwhere(kept.had)
+    least = -(-4 * kept.votes.sum(0) // 5) * kept.sizes
+    one = np.eye(parts)
+    covers = [np.outer(has[:, k], one[p]).ravel() for k, p in pairs]
+    sizes = [np.outer(cast.sum(1), one[p]).ravel() for p in range(parts)]
+    inner = sp.csr_array(np.array([*covers, *sizes], np.float64))
     placed = sp.kron(sp.eye_array(types), np.ones((1, parts)), "csr")
-    matrix = sp.block_array([[placed, None], [covers, sp.eye_array(len(pairs))]], format="csr")
-    away = (cast.sum(1, keepdims=True) - cast).ravel().astype(np.float64)
-    penalty = float((cast.sum(1) * many).sum()) + 1
-    return Program(
-        np.append(away, np.full(len(pairs), penalty)),
+    more = len(pairs) + parts
+    matrix = sp.block_array([[placed, None], [inner, sp.eye_array(more)]], format="csr")
+    program = Program(
+        np.zeros(types * parts + more),
         sp.csr_array(matrix),
-        np.append(many, np.ones(len(pairs))).astype(np.float64),
-        np.append(many, np.full(len(pairs), np.inf)).astype(np.float64),
-        np.append(np.repeat(many, parts), np.ones(len(pairs))).astype(np.float64),
-        np.arange(types * parts + len(pairs)) < types * parts,
+        np.concatenate([many, np.ones(len(pairs)), least]).astype(np.float64),
+        np.append(many, np.full(more, np.inf)).astype(np.float64),
+        np.concatenate([np.repeat(many, parts), np.ones(len(pairs)), least]).astype(np.float64),
+        np.arange(types * parts + more) < types * parts,
     )
+    away = np.append((cast.sum(1, keepdims=True) - cast).ravel(), np.zeros(more)).astype(np.float64)
+    lost, lacking = np.zeros(len(away)), np.zeros(len(away))
+    lost[types * parts : types * parts + len(pairs)] = 1
+    lacking[types * parts + len(pairs) :] = 1
+    return program, [aim for aim in (lost, lacking) if program.upper @ aim] + [away]
 
 
 def _copies_told(material: Material, part: Ints, reason: Reasons, rows: Ints) -> Ints:
@@ -167,7 +200,8 @@ def _copies_told(material: Material, part: Ints, reason: Reasons, rows: Ints) ->
     return np.array(counted, np.int64)
 
 
-def _moved(old: Ints, new: Ints, names: tuple[str, ...], least: int, proven: bool, emptied: int) -> Moved:
+def _moved(old: Ints, new: Ints, names: tuple[str, ...]) -> Moved:
     counts = Counter(zip(old.tolist(), new.tolist(), strict=True))
     moves = tuple((names[a], names[b], n) for (a, b), n in sorted(counts.items()) if a != b)
-    return Moved(len(old), moves, least, proven, emptied)
+    before, after = (np.bincount(parts, minlength=len(names)).tolist() for parts in (old, new))
+    return Moved(len(old), moves, tuple(zip(names, before, after, strict=True)))

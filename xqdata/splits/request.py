@@ -18,6 +18,7 @@ from xqdata.splits import expression
 
 USUAL = (("train", "0.7"), ("val", "0.15"), ("test", "0.15"))
 TEST = "test"
+KEPT = ("classes", "sizes")
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,99}")
 _SHARE = re.compile(r"\d{0,3}\.?\d{1,6}%?|\d{1,4}/[1-9]\d{0,3}")
 # Levels of --leave-one-out, each of which becomes a table.
@@ -34,7 +35,7 @@ class Request:
     `together`: further identity columns that tie. `allow_leak`: columns, or links, whose ties are given up.
     `set_aside`: images may be set aside where axes cross. `test_where`, `test_after`: what the test part consists of.
     `grown_from`: a split whose assignments stay, or that is repaired. `method`: balanced, random as the study's, or
-    repaired; `keep_classes`: then no part loses a class that it had, where components allow.
+    repaired; `keep`: what parts keep then where components allow, `classes` that they had, or their `sizes`.
     """
 
     name: str = "default"
@@ -51,7 +52,7 @@ class Request:
     method: str = "balanced"
     seed: int = 0
     grown_from: str | None = None
-    keep_classes: bool = False
+    keep: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         if not _NAME.fullmatch(self.name):
@@ -152,7 +153,7 @@ def grown(told: Mapping[str, Any], name: str, source: str, set_aside: bool) -> R
     known = {key: value for key, value in told.items() if key in Request.__dataclass_fields__}
     lists = {key: tuple(value) for key, value in known.items() if isinstance(value, list)}
     parts = tuple((part, share) for part, share in told["parts"].items())
-    changed = {"parts": parts, "set_aside": set_aside, "name": name, "grown_from": source, "keep_classes": False}
+    changed = {"parts": parts, "set_aside": set_aside, "name": name, "grown_from": source, "keep": ()}
     if known["method"] == "repaired":
         changed["method"] = "balanced"
     made = Request(**{**known, **lists, **changed})
