@@ -210,7 +210,7 @@ def test_a_split_that_does_not_fit_is_refused(project: Project, look: Look) -> N
 
 def test_images_that_came_later_are_told(project: Project, look: Look) -> None:
     parted(project, four(), {"a": "test", "b": "train", "c": "train"})
-    assert look().facts.notes == ("1 images are not in the split: they came later and were not looked at",)
+    assert look().facts.notes[0] == "1 images are not in the split: they came later and were not looked at"
 
 
 def test_time_and_conditions_that_a_split_claims(project: Project, look: Look) -> None:

@@ -39,18 +39,23 @@ _LOOK = "nobody knows: look at them with xqdata dedup --report PAGE, say what th
 
 def copies_and_ties(material: Material) -> Iterator[Found]:
     """What links of each kind join across the parts, and what links of several kinds do."""
+    for kind, held, known in relations(material):
+        yield from _of_kind(material, kind, held, known, _ADVICE if kind in COPY_KINDS else _TIED)
+
+
+def relations(material: Material) -> Iterator[tuple[str, Relation, Relation | None]]:
+    """Of each kind: what it joins, nearer kinds included, and what those join by themselves."""
     known: Relation | None = None
     for n, kind in enumerate(COPY_KINDS):
-        last = n == len(COPY_KINDS) - 1
-        held = _joined(material, COPY_KINDS[: n + 1], clusters=last)
-        yield from _of_kind(material, kind, held, known, _ADVICE)
+        held = _joined(material, COPY_KINDS[: n + 1], clusters=n == len(COPY_KINDS) - 1)
+        yield kind, held, known
         known = held
     ties = []
     for kind in TIE_KINDS:
         held = _joined(material, (*COPY_KINDS, kind))
-        yield from _of_kind(material, kind, held, known, _TIED)
+        yield kind, held, known
         ties.append(held)
-    yield from _of_kind(material, "chain", _joined(material, COPY_KINDS + TIE_KINDS), _any_of(ties), _TIED)
+    yield "chain", _joined(material, COPY_KINDS + TIE_KINDS), _any_of(ties)
 
 
 def undecided(material: Material) -> Iterator[Found]:

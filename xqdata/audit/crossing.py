@@ -110,6 +110,24 @@ def _listed(material: Material, held: Relation) -> tuple[Ints, Ints]:
     return elsewhere, against
 
 
+def pairs(material: Material, held: Relation, known: Relation | None = None) -> set[tuple[int, int]]:
+    """The pairs that `crossing` counts, the smaller row first: all of them in memory."""
+    found = _pairs(material, held)
+    return found if known is None else found - _pairs(material, known)
+
+
+def _pairs(material: Material, held: Relation) -> set[tuple[int, int]]:
+    part = material.part
+    listed: set[tuple[int, int]] = set()
+    order = np.lexsort((held.image, held.value))
+    image, value = held.image[order], held.value[order]
+    for members in np.split(image, np.flatnonzero(np.diff(value)) + 1):
+        one, two = np.triu_indices(len(members), 1)
+        across = part[members[one]] != part[members[two]]
+        listed.update(zip(members[one[across]].tolist(), members[two[across]].tolist(), strict=True))
+    return listed
+
+
 def examples(material: Material, held: Relation, known: Relation | None = None) -> list[tuple[int, int, int]]:
     """(row, row of a later part that it belongs together with, value that they share): one for each row that has such a
     partner, so that the test side stands first. Partners that `known` joins are passed over.

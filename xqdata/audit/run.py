@@ -11,10 +11,16 @@ import numpy as np
 import pyarrow as pa
 
 from xqdata import manifest, schema
+from xqdata.audit.background import background
+from xqdata.audit.confounding import confounding, files
+from xqdata.audit.contents import conflicts, drift, missing
 from xqdata.audit.copies import copies_and_ties, undecided
 from xqdata.audit.finding import HIGH, Evidence, Finding, ranked
 from xqdata.audit.identity import columns, conditions, values_looked_at
 from xqdata.audit.material import Material, gather
+from xqdata.audit.neighbours import neighbours
+from xqdata.audit.telling import Found
+from xqdata.audit.usage import test_use
 from xqdata.errors import InputError
 from xqdata.groups import IDENTITY
 from xqdata.manifest import Origin, Project
@@ -103,13 +109,30 @@ def audit(project: Project, taxonomy: Taxonomy, options: Options = Options()) ->
     """
     with manifest.lock(project.state, "audit"):
         material = gather(project, taxonomy, options.name, options.apart)
-        looked = (copies_and_ties, columns, conditions, undecided)
-        found = [*options.given, *(one for look in looked for one in look(material))]
+        looked = list(_looked(project, material, options))
+        found = [*options.given, *(one for one in looked if not isinstance(one, str))]
         findings = ranked(finding for finding, _ in found)
         evidence = tuple(pair for _, pairs in found for pair in pairs)
-        facts = _facts(project, material, options, _nearest(material, findings, evidence))
+        nearest = _nearest(material, findings, evidence)
+        facts = _facts(project, material, options, nearest, [one for one in looked if isinstance(one, str)])
         changed = _write(project, options, findings, evidence, material.inputs)
         return Audit(findings, evidence, facts, changed)
+
+
+def _looked(project: Project, material: Material, options: Options) -> Iterator[Found | str]:
+    """All findings, and in one line each what was looked at and is no finding."""
+    yield from copies_and_ties(material)
+    yield from columns(material)
+    yield from conditions(material)
+    yield from undecided(material)
+    yield from conflicts(material)
+    yield from missing(material)
+    yield from drift(material, options.seed)
+    yield from confounding(material, options.seed)
+    yield from files(material, options.seed)
+    yield from background(project, material, options.seed, options.workers, options.progress)
+    yield from neighbours(project, material, options.seed, options.workers, options.progress)
+    yield from test_use(project, material)
 
 
 def _nearest(material: Material, findings: Iterable[Finding], evidence: Iterable[Evidence]) -> dict[str, int]:
@@ -126,7 +149,9 @@ def _nearest(material: Material, findings: Iterable[Finding], evidence: Iterable
     return {kind: counted[kind] for kind in order if counted[kind]}
 
 
-def _facts(project: Project, material: Material, options: Options, nearest: Mapping[str, int]) -> Facts:
+def _facts(
+    project: Project, material: Material, options: Options, nearest: Mapping[str, int], notes: Iterable[str]
+) -> Facts:
     sides = material.sides
     held = np.bincount(material.part[material.has_part], minlength=len(sides.names)).tolist()
     links = dict(Counter(material.links["kind"].to_pylist()))
@@ -142,7 +167,7 @@ def _facts(project: Project, material: Material, options: Options, nearest: Mapp
         material.claims.apart,
         radius,
         tuple(_warnings(project, material, options)),
-        material.notes,
+        (*material.notes, *notes),
     )
 
 

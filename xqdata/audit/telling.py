@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from xqdata.audit.crossing import Crossing, Relation, examples
 from xqdata.audit.finding import Evidence, Finding
@@ -61,3 +61,9 @@ def evidence(
     """One pair for each image that has a partner in a later part. `said`: of two rows and the value that they share."""
     ids = material.ids
     return [Evidence(kind, ids[a], ids[b], said(a, b, v)) for a, b, v in examples(material, held, known)]
+
+
+def listed(names: Sequence[str], most: int = 5) -> str:
+    """The first few names, and how many more there are."""
+    more = f" and {len(names) - most:,} more" if len(names) > most else ""
+    return ", ".join(names[:most]) + more
