@@ -140,8 +140,8 @@ def test_all_forms_of_lists_say_the_same(look: Looks, made: Path, tmp_path: Path
     by_part = {part: [p for p in pictures if wanted[p] == folder] for folder, part in called.items()}
     expected = {p: {called[folder]} for p, folder in wanted.items()}
 
-    rows = [f"{p},{wanted[p]}" for p in pictures]
-    (tmp_path / "split.csv").write_text("image,Subset\n" + "\n".join(rows), encoding="utf-8")
+    rows = [f"{n},{p},welds,{wanted[p]}" for n, p in enumerate(pictures)]
+    (tmp_path / "split.csv").write_text("name,image,Dataset,Subset\n" + "\n".join(rows), encoding="utf-8")
     for part, names in by_part.items():
         lines = [f"./{name}" if n % 2 else f"/home/kim/welds/{name} 3" for n, name in enumerate(names)]
         (tmp_path / f"{part}.txt").write_text("\n".join(lines) + "\n", encoding="utf-8")

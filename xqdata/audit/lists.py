@@ -164,8 +164,9 @@ def _table(path: Path, part: str | None, files: Files) -> Iterator[Named]:
             if named and (parted or part):
                 rows = (sheet.below(number) if number else sheet).rows
                 column = max(named, key=lambda n: sum(bool(files.find(_cell(r, n))) for r in rows[:_SAMPLE]))
+                split = max(parted, key=lambda n: sum(part_called(_cell(r, n)) is not None for r in rows), default=0)
                 for row in rows:
-                    told = part or part_called(_cell(row, parted[0]))
+                    told = part or part_called(_cell(row, split))
                     if _cell(row, column):
                         yield Named(_cell(row, column), told, f"row {row.number}")
                 return
