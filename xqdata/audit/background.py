@@ -217,12 +217,12 @@ def _judged(
     keep = np.isin(label, sorted(classes))
     usable = [(train[keep[train]], test[keep[test]]) for train, test in usable]
     tested = np.concatenate([test for _, test in usable])
-    families = np.unique(material.component[rows[tested]])
+    family = material.families(rows)
     few = min(min(len(train), len(test)) for train, test in usable) < _FEWEST // 3
-    if len(classes) < 2 or few or len(families) < _FEWEST_COMPONENTS:
+    if len(classes) < 2 or few or len(np.unique(family[tested])) < _FEWEST_COMPONENTS:
         return None
     right = [_right(views, label, usable) for views in (filled, box)]
-    scores = _resampled(material.component[rows[tested]], label[tested], right, seed)
+    scores = _resampled(family[tested], label[tested], right, seed)
     return *scores, len(classes), len(tested)
 
 

@@ -73,7 +73,7 @@ def _looked(
     if len(np.unique(value)) < 2 or len(np.unique(label)) < 2:
         yield f"the {word} was not compared with the label: it is unknown, or the same everywhere"
         return
-    component = material.component[rows]
+    component = material.families(rows)
     if len(np.unique(component)) < FEWEST:
         yield f"the {word} was not compared with the label: fewer than {FEWEST} components"
         return

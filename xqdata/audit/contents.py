@@ -103,7 +103,7 @@ def drift(material: Material, seed: int) -> Iterator[Found | str]:
     for column, word in (("object", "objects"), ("scan_type", "scan types")):
         rows, value, _ = _values(material, column)
         side = material.part[rows] if material.sides.rotates else material.tested[rows].astype(np.int64)
-        counted = held(material.component[rows], value)
+        counted = held(material.families(rows), value)
         if counted.components < FEWEST or len(np.unique(side)) < 2:
             yield f"drift of {word} was not looked at: {counted.components} components are too few"
             continue

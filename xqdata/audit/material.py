@@ -109,8 +109,22 @@ class Material:
     @cached_property
     def component(self) -> Ints:
         """(rows,) what may not be separated: the first row of what identity columns, links and copies join."""
+        return self._joined(self.has_part)
+
+    def families(self, rows: Ints) -> Ints:
+        """The component of each of `rows`, joined by the values of these rows only.
+
+        Scans of mixed kinds join nearly all specimens of a collection to one component. Where they are not looked at,
+        they make what is looked at no less independent.
+        """
+        looked_at = np.zeros(len(self.part), bool)
+        looked_at[rows] = True
+        found: Ints = self._joined(looked_at)[rows]
+        return found
+
+    def _joined(self, looked_at: Flags) -> Ints:
         tying = [name for name in (*IDENTITY, *ON_REQUEST) if name in IDENTITY or name in self.claims.apart]
-        ties = [groups.column_ties(self.images, name, self.has_part) for name in tying]
+        ties = [groups.column_ties(self.images, name, looked_at) for name in tying]
         return groups.components(self.images.num_rows, [*ties, self.tie(*COPY_KINDS, *TIE_KINDS), self.copy_tie])
 
     def tie(self, *kinds: str) -> Ties:

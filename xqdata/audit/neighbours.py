@@ -1,8 +1,9 @@
 """The nearest-neighbour gap: how much of a plain classifier's score is its own family, met again in training.
 
-Each tested image gets the label of the nearest training image; then again, with its own component taken out of the
-training pool. What is lost is what the split gave away to this classifier. It is a diagnostic and no measure of a leak:
-taking a component out also leaves fewer images of its class, and a CNN remembers other things than the nearest picture.
+Each tested image gets the label of the nearest training image; then again, with its own family taken out of the
+training pool: its component among the images with one label. What is lost is what the split gave away to this
+classifier. It is a diagnostic and no measure of a leak: taking a family out also leaves fewer images of its class, and
+a CNN remembers other things than the nearest picture.
 """
 
 from __future__ import annotations
@@ -33,7 +34,7 @@ _FEWEST = 20
 @dataclass(frozen=True)
 class Gap:
     """Share of tested images whose nearest neighbour bears their label: with all of training, and without their own
-    component there. `nearest`: (tested images,) the row of the neighbour with all of training.
+    family there. `nearest`: (tested images,) the row of the neighbour with all of training.
     """
 
     whole: float
@@ -73,7 +74,7 @@ def neighbours(
     advice = "a diagnostic, no measure of a leak: it shows what remembering alone is worth on this split"
     gap = gaps.get("low-resolution pixels", gaps["hashes"])
     rows = both.rows[is_tested]
-    own = material.component[rows] == material.component[gap.nearest]
+    own = both.family[is_tested] == both.family[np.searchsorted(both.rows, gap.nearest)]
     ids = material.ids
     shown = [
         Evidence("neighbours", ids[a], ids[b], "nearest neighbour, of its own family")
@@ -98,7 +99,7 @@ def _gap(material: Material, both: Labelled, is_tested: Flags, is_other: Flags, 
         first = pool[close.argmax(axis=1)]
         nearest.append(both.rows[first])
         whole.append(both.label[first] == both.label[some])
-        close[both.component[some][:, None] == both.component[pool][None]] = -np.inf
+        close[both.family[some][:, None] == both.family[pool][None]] = -np.inf
         second = pool[close.argmax(axis=1)]
         # An image whose family is all of training has no neighbour left.
         left = np.isfinite(close.max(axis=1))

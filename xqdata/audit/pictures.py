@@ -22,11 +22,11 @@ MOST_OTHERS = 50_000
 
 @dataclass(frozen=True)
 class Labelled:
-    """Images with exactly one object: rows of the material, numbers of their labels, and whether they are tested."""
+    """Images with exactly one object: rows of the material, numbers of their labels, and their families."""
 
     rows: Ints
     label: Ints
-    component: Ints
+    family: Ints
 
 
 def labelled(material: Material, rows: Ints) -> Labelled:
@@ -36,7 +36,7 @@ def labelled(material: Material, rows: Ints) -> Labelled:
     names = objects.filter(pa.array(known)).to_numpy(zero_copy_only=False).astype(str)
     kept = rows[known]
     label = np.unique(names, return_inverse=True)[1].astype(np.int64) if len(names) else np.zeros(0, np.int64)
-    return Labelled(kept, label, material.component[kept])
+    return Labelled(kept, label, material.families(kept))
 
 
 def drawn(material: Material, rows: Ints, most: int, seed: int) -> Ints:

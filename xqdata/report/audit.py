@@ -53,6 +53,34 @@ _KINDS = {
     "session": ("Same session", "Scans of one sitting share the machine's settings and the operator's habits."),
     "series": ("Same series", "Scans that the source numbers together."),
     "container_id": ("Same basket or carrier", "A model may know the basket and not what lies in it."),
+    "time": ("Time order broken", "The test part was to hold what came later, so that training looks into no future."),
+    "test-where": ("Test condition broken", "The test part was to hold what meets a condition, and nothing else was."),
+    "conflict": ("Contradicting labels", "One picture, or one moment, is said to show different things."),
+    "missing-objects": ("Classes missing in a part", "What was not trained on is not recognised; untested is unknown."),
+    "missing-scan_type": ("Scan types missing in a part", "What is not tested is not known."),
+    "drift-object": ("Parts hold other classes", "The score of one part says less about another."),
+    "drift-scan_type": ("Parts hold other scan types", "The score of one part says less about another."),
+    "confounding-session": (
+        "The label goes with the session",
+        "A model may learn the day's settings in place of things.",
+    ),
+    "confounding-date": ("The label goes with the date", "A model may learn how the machine aged, or the season."),
+    "confounding-scanner": ("The label goes with the machine", "A model may learn which machine made the scan."),
+    "confounding-operator": ("The label goes with the operator", "A model may learn how one person places things."),
+    "file-format": ("The label goes with the file format", "Classes were exported in different ways."),
+    "file-bit_depth": ("The label goes with the bit depth", "Classes were exported in different ways."),
+    "file-bytes": ("The label goes with the file size", "Objects differ in detail, or exports in quality."),
+    "file-pixels": ("The label goes with the picture size", "Objects differ in length, or exports in scale."),
+    "background": (
+        "The background tells the label",
+        "With the object taken away, a plain classifier still knows what it was. A CNN may look there, too.",
+    ),
+    "neighbours": (
+        "What remembering alone is worth",
+        "Each test image gets the label of the most similar training image. Then once more, with the test image's own "
+        "family taken out of training. What is lost was remembered and not recognised.",
+    ),
+    "test-use": ("The test part was used", "Whatever is chosen by looking at a test part is no longer tested by it."),
     "undecided": ("Undecided pairs", "The pixels did not say whether these show the same. Somebody has to look."),
 }
 _MOODS = {"high": "bad", "medium": "warn", "info": "soft"}
