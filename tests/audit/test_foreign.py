@@ -115,7 +115,7 @@ def test_groups_from_paths_are_findings_by_the_columns_name(look: Looks, made: P
     finding = by_kind(result)["series"]
     assert finding.severity == "high"
     assert counts(finding)[:2] == (6, 12)  # B0 and B1 are in every part
-    assert found.notes == ["3 images bear no series in their path, the first is testing/crack/copy1.png"]
+    assert found.notes == ["no series in the path of 3 images, the first is testing/crack/copy1.png"]
     assert result.facts.claims == ("series",)
 
 
@@ -210,7 +210,7 @@ def test_folders_that_are_no_parts_are_told(look: Looks, made: Path, tmp_path: P
     assert counts(by_kind(result)["bytes"])[:2] == (8, 8)
     assert found.outside == 9
     assert found.notes[0].startswith("no names of parts, so left out: extra (8); understood are train")
-    assert found.notes[1] == "1 images do not fit the layout and are left out, the first is readme.png"
+    assert found.notes[1] == "the layout does not fit 1 image, left out, the first is readme.png"
 
 
 def test_the_current_folder_may_be_the_one_that_is_audited(look: Looks, made: Path, tmp_path: Path) -> None:
@@ -222,6 +222,14 @@ def test_the_current_folder_may_be_the_one_that_is_audited(look: Looks, made: Pa
     again, result = look(folder, LAYOUT, here=folder)
     assert (first.read, again.read, result.changed) == (27, 0, False)
     assert (folder / "manifests" / "images.parquet").read_bytes() == b"the user's own"
+
+
+def test_an_audit_that_fails_leaves_no_split_of_other_columns(look: Looks, made: Path, tmp_path: Path) -> None:
+    """Else a repair would take the old parts, and tie nothing by the columns that are gone."""
+    found, _ = look(made, LAYOUT, here=tmp_path, group_from=r"(?P<series>B\d+)_")
+    with pytest.raises(InputError, match="no two parts"):
+        look(made, "{object}/{split}/{file}", here=tmp_path)
+    assert not manifest.exists(found.project, "splits/default")
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")

@@ -36,7 +36,7 @@ def test_from_a_leaky_folder_to_a_clean_list(tmp_path: Path, monkeypatch: pytest
     assert "LEAKS" in shown
     assert "bytes" in shown
     assert "series" in shown
-    assert "1 images bear no series" in shown
+    assert "no series in the path of 1 image," in shown
     assert "xqdata split --repair default --csv" in shown
     assert not (tmp_path / "work" / "manifests").exists()
 
@@ -46,6 +46,7 @@ def test_from_a_leaky_folder_to_a_clean_list(tmp_path: Path, monkeypatch: pytest
     assert {f["kind"] for f in document["findings"] if f["severity"] == "high"} == {"bytes", "series"}
 
     monkeypatch.chdir(Path(told["tables"]).parent)
+    assert "was not made by xqdata split, so it cannot grow" in run("split", "--from", "default", code=1).output
     shown = run("split", "--repair", "default", "--csv", tmp_path / "clean.csv").stdout
     assert "moved" in shown
     with (tmp_path / "clean.csv").open(encoding="utf-8") as file:

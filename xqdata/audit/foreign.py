@@ -27,6 +27,7 @@ from xqdata.audit.finding import HIGH, Evidence, Finding
 from xqdata.audit.lists import listed
 from xqdata.audit.parts import UNDERSTOOD, dearest, in_order, part_called
 from xqdata.audit.run import Audit, Options, audit
+from xqdata.audit.telling import count
 from xqdata.config import Config, IngestConfig
 from xqdata.dedup.run import Options as DedupOptions
 from xqdata.dedup.run import dedup
@@ -125,7 +126,12 @@ def foreign(
         taxonomy_file=taxonomy_file,
         progress=lambda _, done, total: options.progress("reading", done, total),
     )
+    before = _digest(made.project)
     result = ingest.ingest(made.project, [root], config, taxonomy, reading)
+    if _digest(made.project) != before:
+        # A split of other images, or of other columns, is not to be repaired, should this audit fail.
+        for table in (made.project.manifests / "splits").glob("*.parquet"):
+            table.unlink()
     made.read = sum(account.read for account in result.accounts)
     images = result.tables["images"].filter(pc.invert(result.tables["images"]["missing"]))
     if not images.num_rows:
@@ -238,12 +244,12 @@ def _parts(made: Foreign, images: pa.Table, location: Path) -> tuple[dict[str, s
     called = {path: {part} for path, name in zip(paths, named, strict=True) if name and (part := part_called(name))}
     unknown = Counter(name for name in named if name is not None and part_called(name) is None)
     if unknown:
-        told = ", ".join(f"{name} ({count:,})" for name, count in unknown.most_common(_SHOWN))
+        told = ", ".join(f"{name} ({many:,})" for name, many in unknown.most_common(_SHOWN))
         more = f" and {len(unknown) - _SHOWN:,} more" if len(unknown) > _SHOWN else ""
         made.notes.append(f"no names of parts, so left out: {told}{more}; understood are {UNDERSTOOD}")
     lost = [path for path, name in zip(paths, named, strict=True) if name is None]
     if lost:
-        made.notes.append(f"{len(lost):,} images do not fit the layout and are left out, the first is {lost[0]}")
+        made.notes.append(f"the layout does not fit {count(len(lost), 'image')}, left out, the first is {lost[0]}")
     return called, "its path does not name a part as the layout has it"
 
 
@@ -257,7 +263,7 @@ def _check_parts(made: Foreign, images: pa.Table, parts: Mapping[str, set[str]])
     if made.claimed.files:
         hint = "name the other parts' files with more --split-file"
         raise InputError(f"the split files give only one part: {told}{more}", where="--split-file", hint=hint)
-    hint = f"the field {{split}} must hold a name of a part: {UNDERSTOOD}"
+    hint = "the field {split} must hold names of parts" + ("" if made.notes else f": {UNDERSTOOD}")
     raise InputError(f"the paths give no two parts: {told}{more}", where="--layout", hint=hint)
 
 
@@ -270,10 +276,14 @@ def _check_groups(made: Foreign, images: pa.Table) -> None:
             raise InputError(f"fits no path, such as {first}", where=where, hint="it is searched below the folder")
         if lacking.num_rows:
             first = lacking["path"][0].as_py()
-            made.notes.append(f"{lacking.num_rows:,} images bear no {name} in their path, the first is {first}")
+            made.notes.append(f"no {name} in the path of {count(lacking.num_rows, 'image')}, the first is {first}")
 
 
 # --- the tables
+
+
+def _digest(project: Project) -> str | None:
+    return manifest.provenance(project, "images").digest if manifest.exists(project, "images") else None
 
 
 def _deduplicated(project: Project, taxonomy: Taxonomy, options: Options) -> None:
@@ -326,14 +336,14 @@ def _named_twice(made: Foreign) -> tuple[tuple[Finding, tuple[Evidence, ...]], .
     if not made.twice:
         return ()
     together = Counter(" and ".join(named) for named in made.twice.values())
-    told = ", ".join(f"{named} {count:,}" for named, count in together.most_common(_SHOWN))
-    count = len(made.twice)
+    told = ", ".join(f"{named} {many:,}" for named, many in together.most_common(_SHOWN))
+    twice = len(made.twice)
     detail = (
-        f"{count:,} {'image is' if count == 1 else 'images are'} named in several parts ({told}), so training sees "
+        f"{count(twice, 'image')} {'is' if twice == 1 else 'are'} named in several parts ({told}), so training sees "
         "what is tested; take them out of all parts but one"
     )
     evidence = tuple(
         Evidence(NAMED_TWICE, image, None, f"named in {' and '.join(named)}")
         for image, named in sorted(made.twice.items())
     )
-    return ((Finding(NAMED_TWICE, HIGH, count, count, 0, detail), evidence),)
+    return ((Finding(NAMED_TWICE, HIGH, twice, twice, 0, detail), evidence),)

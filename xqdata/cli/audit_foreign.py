@@ -10,6 +10,7 @@ from rich.console import Console
 from rich.text import Text
 
 from xqdata.audit.foreign import Foreign
+from xqdata.audit.telling import count
 from xqdata.cli import options as opt
 
 
@@ -29,7 +30,7 @@ def tell_foreign(out: Console, made: Foreign, page: Path | None) -> None:
     """Print what could not be used, and where to go on."""
     told = list(made.notes)
     if made.outside:
-        told.append(f"{made.outside:,} images are in no part and were not looked at")
+        told.append(f"in no part, so not looked at: {count(made.outside, 'image')}")
     for text in told:
         opt.say(out, Text.assemble(("note: ", "bold"), opt.shown(text)), 2)
     out.print()

@@ -14,6 +14,7 @@ from xqdata import config, groups, manifest
 from xqdata.cli import options as opt
 from xqdata.cli.split_told import tell, tell_folds
 from xqdata.config import Config
+from xqdata.errors import InputError
 from xqdata.manifest import Project
 from xqdata.splits import Request, Result, column_named, grown, listed, parse_parts, repair_of, split
 from xqdata.splits.request import KEPT, USUAL
@@ -156,7 +157,10 @@ def _grown(ctx: click.Context, project: Project, source: str, given: dict[str, A
     for name in _FIXED:
         if ctx.get_parameter_source(name) is not ParameterSource.DEFAULT:
             raise click.UsageError(f"--from keeps the options of splits/{source}: leave --{name.replace('_', '-')} out")
-    told = manifest.provenance(project, f"splits/{source}").options["request"]
+    told = manifest.provenance(project, f"splits/{source}").options.get("request")
+    if told is None:
+        hint = f"make a split of its parts: xqdata split --repair {source}"
+        raise InputError("was not made by xqdata split, so it cannot grow", where=f"splits/{source}", hint=hint)
     name = source if ctx.get_parameter_source("name") is ParameterSource.DEFAULT else given["name"]
     return grown(told, name, source, not given["no_set_aside"])
 

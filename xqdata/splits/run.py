@@ -153,5 +153,6 @@ def _left(project: Project, request: Request, tables: Mapping[str, pa.Table]) ->
     return tuple(
         name
         for name in standing
-        if name not in tables and manifest.provenance(project, name).options["request"]["name"] == request.name
+        if name not in tables
+        and manifest.provenance(project, name).options.get("request", {}).get("name") == request.name
     )
