@@ -22,8 +22,10 @@ import pyarrow.parquet as pq
 from audit.conftest import by_kind, counts, divide, pairs_of, parted
 from splits.conftest import Row, fill, link, scan
 from xqdata.audit import Audit
+from xqdata.audit.material import gather
 from xqdata.manifest import Project
 from xqdata.splits import Request
+from xqdata.taxonomy import Taxonomy
 
 Look = Callable[..., Audit]
 FOUR = {"a": "test", "b": "train", "c": "train", "d": "val"}
@@ -132,6 +134,14 @@ def test_neighbours_of_the_own_family(project: Project, look: Look) -> None:
     divide(project, {r["image_id"]: ("test", "train", "train")[n // 3 % 3] for n, r in enumerate(rows)})
     assert "neighbours" not in by_kind(look())
     assert notes(look(), "no family is divided")
+
+
+def test_scans_of_mixed_kinds_join_nothing_where_they_are_not_looked_at(project: Project, reference: Taxonomy) -> None:
+    rows = [scan(n, "egg", f"s{n}") for n in "abc"] + [scan("d", None, "sa", "sb")]
+    parted(project, rows, FOUR, [link("b", "c")])
+    material = gather(project, reference, "default")
+    assert material.component.tolist() == [0, 0, 0, 0]
+    assert material.families(np.array([0, 1, 2])).tolist() == [0, 1, 1]
 
 
 def test_runs_that_used_the_test_part(project: Project, look: Look) -> None:

@@ -129,6 +129,7 @@ def _verdict(audit: Audit) -> dict[str, Any]:
         "part": " and ".join(facts.tested),
         "others": " and ".join(facts.against),
         "deduplicated": facts.radius is not None,
+        "beware": any(finding.severity == "medium" and not finding.intended for finding in audit.findings),
     }
 
 
