@@ -145,9 +145,7 @@ def _keeping(kept: _Kept, chosen: Ints, luck: NDArray[np.uint64]) -> tuple[Ints,
     assert values is not None
     n = np.rint(values[: types * parts]).astype(np.int64).reshape(types, parts)
     given = np.empty(len(kind), np.int64)
-    for t in range(types):
-        mine = np.flatnonzero(kind == t)
-        given[mine[np.argsort(luck[mine], kind="stable")]] = np.repeat(np.arange(parts), n[t])
+    given[np.lexsort((luck, kind))] = np.repeat(np.tile(np.arange(parts), types), n.ravel())
     return given, proven
 
 
