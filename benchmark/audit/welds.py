@@ -37,7 +37,7 @@ README = Path(__file__).with_name("README.md")
 BEGIN, END = "<!-- welds: begin -->", "<!-- welds: end -->"
 XQDATA = Path(sys.executable).with_name("xqdata")
 
-SCANS, SIDE, STEP, HEIGHT = 29, 224, 56, 336
+SCANS, SIDE, STEP, JITTER, HEIGHT = 29, 224, 56, 24, 336
 # RIAWELC's own names of its parts, with its shares.
 PARTS = {"training": 0.65, "validation": 0.25, "testing": 0.10}
 CALLED = {"training": "train", "validation": "val", "testing": "test"}
@@ -154,8 +154,10 @@ def patches(rng: np.random.Generator, folder: Path, bits: int) -> list[Patch]:
     for scan in range(SCANS):
         grey, kinds = radiograph(rng, SIDE + STEP * int(rng.integers(8, 15)))
         pixels = np.rint(grey * (2**bits - 1)).astype(np.uint8 if bits == 8 else np.uint16)
-        for y in range(0, HEIGHT - SIDE + 1, STEP * 2):
-            for x in range(0, grey.shape[1] - SIDE + 1, STEP):
+        for row in range(0, HEIGHT - SIDE + 1, STEP * 2):
+            for column in range(0, grey.shape[1] - SIDE + 1, STEP):
+                y = min(row + int(rng.integers(JITTER)), HEIGHT - SIDE)
+                x = min(column + int(rng.integers(JITTER)), grey.shape[1] - SIDE)
                 kind = kinds[(x + SIDE // 2) // SIDE]
                 patch = Patch(scan, x, y, kind, str(rng.choice(list(PARTS), p=list(PARTS.values()))))
                 file = folder / patch.path(patch.part)

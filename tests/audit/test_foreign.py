@@ -23,6 +23,7 @@ from xqdata import manifest
 from xqdata.audit import Options
 from xqdata.audit.foreign import Claimed, Foreign, foreign
 from xqdata.audit.lists import listed
+from xqdata.audit.parts import part_called, part_of_file
 from xqdata.audit.run import Audit
 from xqdata.config import Config
 from xqdata.errors import InputError
@@ -298,3 +299,37 @@ def test_what_cannot_be_used_is_told_in_one_line(
         look(made, layout, *given, group_from=group)
     assert told in str(error.value)
     assert "\n" not in str(error.value)
+
+
+def test_folds_are_parts_each_of_which_is_tested(look: Looks, made: Path, tmp_path: Path, reference: Taxonomy) -> None:
+    pictures = sorted(p.relative_to(made).as_posix() for p in made.rglob("*.png"))
+    rows = [f"{name},fold_{n % 3}" for n, name in enumerate(pictures)]
+    (tmp_path / "folds.csv").write_text("filename,fold\n" + "\n".join(rows), encoding="utf-8")
+    found, result = look(made, None, tmp_path / "folds.csv")
+    assert result.facts.tested == result.facts.against == ("0", "1", "2")
+    assert sum(result.facts.parts.values()) == 27
+    told = manifest.provenance(found.project, "splits/default").options
+    (report,) = split(found.project, reference, repair_of(told, "default", "mended")).reports
+    assert report.names == ("0", "1", "2")
+
+
+@pytest.mark.parametrize(
+    ("name", "part"),
+    [
+        *(("Train", "train"), ("TRAINING", "train"), ("tr", "train"), ("train2017", "train"), ("train_set", "train")),
+        *(("val", "val"), ("valid", "val"), ("Validation", "val"), ("dev", "val"), ("valid-images", "val")),
+        *(("test", "test"), ("testing", "test"), ("te", "test"), ("test set", "test")),
+        *(("fold_03", "3"), ("fold1", "1"), ("0", "0"), ("7.0", None), ("trainval", None), ("tree", None), ("", None)),
+    ],
+)
+def test_names_of_parts(name: str, part: str | None) -> None:
+    assert part_called(name) == part
+
+
+@pytest.mark.parametrize(
+    ("file", "part"),
+    [("instances_val2017.json", "val"), ("train.txt", "train"), ("welds_fold_1.csv", "1"), ("trainval.txt", None),
+     ("train_test.txt", None), ("split1_test.txt", "test"), ("fold_1_train.txt", "train"), ("list.txt", None)],
+)  # fmt: skip
+def test_parts_of_lists(file: str, part: str | None) -> None:
+    assert part_of_file(Path(file)) == part

@@ -41,11 +41,12 @@ def part_of_file(file: PurePath) -> str | None:
     ['val', 'train', '1', None]
     """
     stem = file.stem.casefold()
-    if fold := _NAMED_FOLD.search(stem):
-        return str(int(fold[1]))
-    words = [word for word in _SEPARATORS.split(stem) if not word.isdigit()]
-    found = {part for word in words if (part := part_called(word))}
-    return found.pop() if len(found) == 1 else None
+    words = {_BY_WORD[match[1]] for word in _SEPARATORS.split(stem) if (match := _PART.fullmatch(word))}
+    if words:
+        # Of fold_1_train.txt the fold says which of several splits it is, not which part.
+        return words.pop() if len(words) == 1 else None
+    fold = _NAMED_FOLD.search(stem)
+    return str(int(fold[1])) if fold else None
 
 
 def in_order(parts: Iterable[str]) -> tuple[str, ...]:
