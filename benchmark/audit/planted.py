@@ -22,9 +22,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from xqdata import groups, manifest, schema, taxonomy
-from xqdata.audit import Options, audit
-from xqdata.audit.copies import relations
+from xqdata.audit import Finding
+from xqdata.audit.copies import copies_and_ties, relations
 from xqdata.audit.crossing import pairs, relation
+from xqdata.audit.identity import columns
 from xqdata.audit.material import Material, gather
 from xqdata.dedup.run import Options as Dedup
 from xqdata.dedup.run import dedup
@@ -117,6 +118,11 @@ def found_pairs(material: Material) -> dict[str, set[Pair]]:
     return {kind: {ordered(paths[a], paths[b]) for a, b in found} for kind, found in rows.items()}
 
 
+def crossed(material: Material) -> list[Finding]:
+    """What an audit finds that crosses the parts; what it says besides is not measured here."""
+    return [finding for finding, _ in (*copies_and_ties(material), *columns(material))]
+
+
 def crossing(truth: Pairs, material: Material) -> dict[str, set[Pair]]:
     """The true pairs that lie in different parts."""
     part = {path: int(p) for path, p in zip(material.paths, material.part, strict=True) if p >= 0}
@@ -132,7 +138,7 @@ def crossing(truth: Pairs, material: Material) -> dict[str, set[Pair]]:
 def planted(project: Project, truth: Pairs) -> Iterator[list[str]]:
     """By kind: true pairs across parts of the random split, how many are found, and how many found ones are true."""
     material = gather(project, taxonomy.load(), "study")
-    told = {f.kind: f for f in audit(project, taxonomy.load(), Options("study")).findings}
+    told = {finding.kind: finding for finding in crossed(material)}
     true, found = crossing(truth, material), found_pairs(material)
     anything, related = set().union(*found.values()), set().union(*truth.values())
     row_of = {path: row for row, path in enumerate(material.paths)}
@@ -149,8 +155,9 @@ def planted(project: Project, truth: Pairs) -> Iterator[list[str]]:
 
 def clean(project: Project, truth: Pairs) -> str:
     """What the audit says of our split, and what truly crosses its parts."""
-    high = [f.kind for f in audit(project, taxonomy.load(), Options("ours")).findings if f.severity == "high"]
-    left = crossing(truth, gather(project, taxonomy.load(), "ours"))
+    material = gather(project, taxonomy.load(), "ours")
+    high = [finding.kind for finding in crossed(material) if finding.severity == "high"]
+    left = crossing(truth, material)
     told = ", ".join(f"{kind} {len(p):,}" for kind, p in left.items() if p) or "none"
     return f"Findings of severity high: {', '.join(high) or 'none'}. True pairs across the parts: {told}.\n"
 
