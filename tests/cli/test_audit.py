@@ -50,7 +50,7 @@ def link(folder: Path) -> None:
     tables = {name: schema.empty(name) for name in ("undecided", "masks", "duplicates")}
     inputs = {"images": manifest.provenance(project, "images").digest}
     manifest.write(
-        project, {**tables, "links": schema.from_rows("links", pairs)}, Origin("dedup", {"radius": 8}, inputs)
+        project, {**tables, "links": schema.from_rows("links", pairs)}, Origin("dedup", {"complete_radius": 8}, inputs)
     )
 
 

@@ -155,7 +155,7 @@ def _facts(
     sides = material.sides
     held = np.bincount(material.part[material.has_part], minlength=len(sides.names)).tolist()
     links = dict(Counter(material.links["kind"].to_pylist()))
-    radius = manifest.provenance(project, "links").options.get("radius") if material.deduplicated else None
+    radius = manifest.provenance(project, "links").options.get("complete_radius") if material.deduplicated else None
     return Facts(
         f"splits/{options.name}",
         int(material.has_part.sum()),

@@ -133,7 +133,8 @@ def dedup(project: Project, taxonomy: Taxonomy, options: Options = Options()) ->
 def _write(project: Project, result: Result, options: Options) -> None:
     made_from = [name for name in ("images", "labels") if manifest.exists(project, name)]
     inputs = {name: manifest.provenance(project, name).digest for name in made_from}
-    manifest.write(project, result.tables, Origin("dedup", options.told(), inputs))
+    told = options.told() | {"complete_radius": result.radius}
+    manifest.write(project, result.tables, Origin("dedup", told, inputs))
 
 
 @contextmanager
