@@ -189,6 +189,7 @@ def _tell(out: Console, project: Project, result: Result, page: Path | None) -> 
     warned += [(f"{path}: {why}", "skipped") for path, why in result.skipped] + [(n, "note") for n in result.notes]
     _some(out, warned)
     where = f", the page is {page}" if page else ". See them: [bold]xqdata dedup --report duplicates.html[/bold]"
+    where += ". Next: [bold]xqdata split[/bold]"
     out.print(f"\nWrote links, undecided, masks and duplicates in manifests/{where}")
 
 

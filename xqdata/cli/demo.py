@@ -15,17 +15,19 @@ from xqdata.errors import InputError
 STEPS = (
     ("simulate", "raw"),
     ("ingest", "raw"),
-    ("dedup",),
+    ("dedup", "--report", "duplicates.html"),
     ("split", "--by", "scan-type"),
     ("split", "--method", "random", "--name", "study"),
     ("audit",),
-    ("audit", "--name", "study"),
+    ("audit", "--name", "study", "--report", "audit.html"),
     ("status",),
 )
 _LOOK = (
     ("raw/", "the scans, in folders of objects and scan types, and the operator's log"),
     ("truth/", "what is true of them: specimens, copies, wrong labels (Parquet)"),
     ("manifests/", "what xqdata found: one Parquet table for each step"),
+    ("duplicates.html", "what is there twice, picture beside picture"),
+    ("audit.html", "what is wrong with the study's random split"),
 )
 
 
@@ -63,4 +65,6 @@ def command(ctx: click.Context, folder: Path, scans: int | None, workers: int | 
                 main.main(words + extra + (["--quiet"] if quiet else []), standalone_mode=False)
     out.print(f"\nWhere to look, in [bold]{folder}[/]:")
     for place, what in _LOOK:
-        opt.say(out, opt.shown(f"{place:<12}{what}"), 2)
+        opt.say(out, opt.shown(f"{place:<17}{what}"), 2)
+    out.print()
+    opt.say(out, opt.shown("For your own scans: xqdata ingest RAW in a new folder, then dedup, split and audit."), 0)

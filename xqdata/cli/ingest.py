@@ -208,7 +208,7 @@ def _report(out: Console, result: Result, summary: Summary, taxonomy: Taxonomy, 
         out.print("\nDry run: nothing was written.")
     elif result.changed:
         written = ", ".join(f"{name} ({result.tables[name].num_rows:,} rows)" for name in result.tables)
-        opt.say(out, Text.assemble("\nWrote ", written, " in manifests/. Next: ", ("xqdata status", "bold")), 0)
+        opt.say(out, Text.assemble("\nWrote ", written, " in manifests/. Next: ", ("xqdata dedup", "bold")), 0)
     else:
         out.print("\nNothing has changed: the tables in manifests/ stand as they were.")
 

@@ -104,5 +104,8 @@ def main() -> None:
     \b
     Start with
       xqdata ingest raw/        a folder of scans in, Parquet tables out
+      xqdata dedup              what is there twice
+      xqdata split              parts that do not leak
+      xqdata audit              whether they really do not
       xqdata status             what stands now
     """

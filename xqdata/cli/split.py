@@ -204,9 +204,9 @@ def _last(out: Console, result: Result) -> None:
     )
     out.print()
     if result.changed:
-        opt.say(
-            out, opt.shown(f"Wrote {names} in manifests/. Every option and figure above is in the table's metadata."), 0
-        )
+        name = result.reports[0].table.removeprefix("splits/")
+        audit = "xqdata audit" + ("" if name == "default" else f" --name {name}")
+        opt.say(out, opt.shown(f"Wrote {names} in manifests/, with every option and figure above. Next: {audit}"), 0)
     else:
         opt.say(out, opt.shown(f"Nothing has changed: {names} stands as it was."), 0)
     if result.left:
