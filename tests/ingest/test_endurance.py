@@ -521,7 +521,7 @@ def test_a_limit_on_file_sizes_in_a_worker_is_one_line(driver, scene, expected):
 @pytest.fixture
 def long(driver: Driver, tmp_path: Path) -> Scene:
     """A project whose next run has enough to measure to be met in the middle of it."""
-    scene = make_scene(tmp_path, 1500)
+    scene = make_scene(tmp_path, 2400)
     late = scene.base / "late"
     shutil.move(scene.raw / "apple/mixed_no_basket", late)
     assert driver(scene)["code"] == 0
