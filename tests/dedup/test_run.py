@@ -1,6 +1,7 @@
 """The whole of dedup on a simulated export, on people's verdicts, and on pictures that say nothing."""
 
 import shutil
+from collections import Counter
 from dataclasses import replace
 from datetime import datetime
 
@@ -158,6 +159,9 @@ def test_blank_pictures_are_no_copies_and_gone_ones_are_told(tmp_path):
     for name in ("a", "b"):
         Image.fromarray(np.full((90, 120), 250, np.uint8)).save(raw / f"blank-{name}.png")
     noise = np.random.default_rng(0)
+    # Next to nothing but noise, and the same file twice: noise does not recur, so it is a copy.
+    Image.fromarray(noise.integers(100, 102, (90, 120), np.uint8)).save(raw / "noise.png")
+    shutil.copy(raw / "noise.png", raw / "noise2.png")
     for name in ("x", "y", "z"):
         small = Image.fromarray(noise.integers(0, 255, (9, 12), np.uint8)).resize((240, 180), Image.Resampling.BICUBIC)
         Image.fromarray(np.clip(np.asarray(small) + noise.normal(0, 3, (180, 240)), 0, 255).astype(np.uint8)).save(
@@ -170,12 +174,14 @@ def test_blank_pictures_are_no_copies_and_gone_ones_are_told(tmp_path):
     Image.fromarray(np.zeros((9, 9), np.uint8)).save(raw / "y.png")
     (raw / "x.png").unlink()
     expected = {frozenset(("x.png", "x2.png")), frozenset(("x.png", "x3.png")), frozenset(("x2.png", "x3.png"))}
+    faint = frozenset(("noise.png", "noise2.png"))
     changed = "changed since ingest: run xqdata ingest again"
     for _ in range(2):  # the second time, its sketches are there
         found = dedup(project, TAXONOMY, COPIES_ONLY)
         # What the table knows of equal bytes holds, whether the file can be opened or not.
-        assert set(by_path(project, found.tables["links"])) < expected
-        assert len(cluster_of(found)) == 3
+        links = set(by_path(project, found.tables["links"]))
+        assert faint in links and links - {faint} < expected
+        assert sorted(Counter(found.tables["duplicates"]["cluster"].to_pylist()).values()) == [2, 3]
         gone = {"z.png": "gone since ingest", "x.png": "gone since ingest", "y.png": changed}
         assert dict(found.skipped) == gone
         assert not found.tables["undecided"].num_rows
@@ -198,11 +204,6 @@ def test_one_bag_is_not_scanned_again_days_later(tmp_path):
         found[name] = (tables["links"]["kind"].to_pylist(), tables["undecided"]["reason"].to_pylist())
     assert found["minutes"] == (["rescan"], [])
     assert found["days"] == ([], ["alike as one bag is, but scanned 3 days apart"])
-
-
-def cluster_of(found):
-    (name,) = set(found.tables["duplicates"]["cluster"].to_pylist())
-    return [row for row in found.tables["duplicates"].to_pylist() if row["cluster"] == name]
 
 
 def test_an_empty_project(tmp_path):

@@ -33,9 +33,6 @@ _LOOKED_AT = (
     *("acquired_at", "scanner_make", "scanner_model", "scanner_serial", "operator"),
     *("scan_id", "bag", "session", "series", "container_id"),
 )
-# Pictures that show next to nothing are equal to each other without being copies: below this standard deviation of
-# grey values, as a share of their range, as in `xqdata dedup`.
-_LEAST_CONTRAST = 0.004
 
 
 @dataclass(frozen=True)
@@ -229,8 +226,11 @@ def _table(project: Project, name: str) -> pa.Table:
 
 
 def _exact(images: pa.Table, present: Flags) -> pa.Table:
-    """Without dedup: links between images of equal bytes or equal pixels, each with the first of its like."""
-    shows = pc.fill_null(pc.greater_equal(images["std"], _LEAST_CONTRAST), True).to_numpy(zero_copy_only=False)
+    """Without dedup: links between images of equal bytes or equal pixels, each with the first of its like.
+
+    As in dedup, pictures of one value are equal without being copies.
+    """
+    shows = pc.fill_null(pc.greater(images["std"], 0), True).to_numpy(zero_copy_only=False)
     rows = np.flatnonzero(present & shows)
     ids = images["image_id"].to_pylist()
     by_bytes: dict[tuple[str, int], int] = {}

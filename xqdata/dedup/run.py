@@ -171,13 +171,13 @@ def _informative(row: Row) -> bool:
 def _exact(known: _Known) -> list[tuple[int, int, str]]:
     """(place, place, kind) of images with equal bytes or equal pixels: each with the first of its like.
 
-    Pictures that show nothing are equal to each other without being copies.
+    Pictures of one value are equal to each other without being copies. Where there is noise, it never recurs.
     """
     pairs = []
     first_bytes: dict[tuple[str, int], int] = {}
     first_pixels: dict[str, int] = {}
     for i, row in enumerate(known.rows):
-        if not _informative(row):
+        if row["std"] == 0:
             continue
         one = first_bytes.setdefault((row["sha256"], row["page"]), i)
         other = first_pixels.setdefault(row["pixel_hash"], i)
