@@ -171,7 +171,11 @@ def told(document: str) -> dict[str, Any]:
 
 
 def start(scene: Scene, *arguments: str, **options: Any) -> subprocess.Popen[str]:
-    """The installed command with two workers, in a process group of its own."""
+    """The installed command with two workers, in a process group of its own, deaf to no signal.
+
+    What a shell starts in the background ignores Ctrl-C, and so would all that these tests start.
+    """
+    options.setdefault("preexec_fn", lambda: signal.signal(signal.SIGINT, signal.default_int_handler))
     return subprocess.Popen(
         [COMMAND, "ingest", scene.raw, "--workers", "2", *(arguments or ["--quiet"])],
         cwd=scene.project.folder,
@@ -310,12 +314,12 @@ def test_the_real_command_killed_with_its_workers(driver, scene, expected):
     lasted = time.monotonic() - begun
     assert whole(scene.project) == expected[scene.state]
     killed = 0
-    for n in range(5):
+    for n in range(8):
         before = whole(scene.project)
         scene.turn()
         with running(scene) as process:
             try:
-                process.wait(lasted * (n + rng.random()) / 5)
+                process.wait(lasted * (n + rng.random()) / 8)
             except subprocess.TimeoutExpired:
                 os.killpg(process.pid, signal.SIGKILL)
                 killed += 1
