@@ -26,6 +26,7 @@ COMMANDS = {
     "dedup": ("xqdata.cli.dedup", "Find what is there twice: copies and ties, verified on pixels."),
     "split": ("xqdata.cli.split", "Divide the images into parts that share nothing, with a certificate."),
     "audit": ("xqdata.cli.audit", "Find what crosses the parts of a split, and what else makes its score untrue."),
+    "export": ("xqdata.cli.export", "Write the dataset in a format that other tools read."),
     "status": ("xqdata.cli.status", "Show which tables stand, what they hold, and which are stale."),
     "taxonomy": ("xqdata.cli.taxonomy", "List the objects and scan types that names are matched with."),
     "simulate": ("xqdata.cli.simulate", "Make a simulated scanner export with planted faults and known truth."),

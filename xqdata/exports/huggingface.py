@@ -1,0 +1,86 @@
+"""Hugging Face `datasets`: its imagefolder with metadata.parquet, and a README that names the parts."""
+
+from __future__ import annotations
+
+import io
+import json
+from collections.abc import Sequence
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from xqdata.exports.format import Export, Exported
+from xqdata.exports.listing import save_listing
+from xqdata.exports.naming import folder_names
+from xqdata.exports.pictures import Place
+from xqdata.exports.selection import Selection
+from xqdata.exports.table import PICTURES
+
+# What `datasets` calls the parts; names of others must be letters, digits and _.
+_CALLED = {"val": "validation"}
+_BOXES = pa.list_(pa.struct([("label", pa.string()), ("bbox", pa.list_(pa.float64()))]))
+
+
+class HuggingFace:
+    """PART/ID and PART/metadata.parquet, README.md, and images.csv.
+
+    The parts' names and places stand in README.md, so that nothing is guessed from the names of folders.
+    """
+
+    name = "huggingface"
+    deep = True
+    usage = "datasets.load_dataset('{folder}')"
+
+    def places(self, selection: Selection) -> list[Place]:
+        """PART/ID, or images/ID."""
+        parts = folder_names(selection.parts)
+        return [Place(f"{PICTURES if i.part is None else parts[i.part]}/{i.image_id}") for i in selection.items]
+
+    def finish(self, export: Export) -> None:
+        """Write the metadata of each part, the README, and images.csv."""
+        save_listing(export)
+        folders = folder_names(export.selection.parts)
+        boxes = any(image.item.boxes for image in export.images)
+        configs = []
+        for part in export.parts:
+            folder = PICTURES if part is None else folders[part]
+            sink = io.BytesIO()
+            pq.write_table(_metadata(export, export.of(part), boxes), sink, compression="zstd")
+            (export.folder / folder / "metadata.parquet").write_bytes(sink.getvalue())
+            configs.append((split_called(part), f"{folder}/**"))
+        export.save("README.md", _readme(configs))
+        renamed = [f"{p} is {split_called(p)}" for p in export.selection.parts if split_called(p) != p]
+        if renamed:
+            export.notes.append(f"in datasets, {', '.join(renamed)}")
+
+
+def split_called(part: str | None) -> str:
+    """The name that `datasets` takes for a part; what has none is `train`."""
+    if part is None:
+        return "train"
+    if part.isdecimal():
+        return f"fold_{part}"
+    return _CALLED.get(part, "".join(c if c.isalnum() or c == "_" else "_" for c in part))
+
+
+def _metadata(export: Export, images: Sequence[Exported], boxes: bool) -> pa.Table:
+    """What is told of the pictures of one part. The same columns and types in all parts."""
+    columns = export.selection.columns.arrow
+    told = pa.Table.from_pylist([dict(image.item.told) for image in images], schema=columns)
+    table = told.add_column(0, "file_name", pa.array([i.written.file.rpartition("/")[2] for i in images], pa.string()))
+    if export.selection.split:
+        table = table.append_column("group", pa.array([image.item.group for image in images], pa.string()))
+    if boxes:
+        drawn = [
+            [{"label": box.label, "bbox": [box.x, box.y, box.width, box.height]} for box in image.item.boxes]
+            for image in images
+        ]
+        table = table.append_column("boxes", pa.array(drawn, _BOXES))
+    return table
+
+
+def _readme(configs: Sequence[tuple[str, str]]) -> str:
+    lines = ["---", "configs:", "- config_name: default", "  data_files:"]
+    for split, path in configs:
+        lines += [f"  - split: {split}", f"    path: {json.dumps(path, ensure_ascii=False)}"]
+    return "\n".join([*lines, "---", "", "Exported by xqdata.", ""])

@@ -1,0 +1,52 @@
+"""Names from the data as names of folders and files that any file system takes and none confuses."""
+
+from __future__ import annotations
+
+import hashlib
+import unicodedata
+from collections import Counter
+from collections.abc import Iterable
+
+# What Windows forbids, what patterns of file names give a meaning, and the percent sign, which has one in our tables.
+_FORBIDDEN = frozenset('<>:"/\\|?*[]{}%')
+_RESERVED = frozenset(["con", "prn", "aux", "nul", *(f"{port}{n}" for port in ("com", "lpt") for n in "0123456789¹²³")])
+# Bytes; most file systems take 255.
+_LONGEST = 120
+
+
+def folder_names(names: Iterable[str]) -> dict[str, str]:
+    """For each of `names` a name for a folder: the name itself where it can be one.
+
+    Where it cannot (`../x`, `a/b`, NUL, `con`, too long), or where a file system that does not tell case or the
+    spellings of one letter apart would confuse it with another of `names`, what is left of it and six digits of its
+    hash. No two of the folders are the same, whatever the file system, and a name's folder does not depend on the order
+    of `names`.
+
+    >>> folder_names(["apple", "a/b", "Tree ear"])
+    {'apple': 'apple', 'a/b': 'a_b-c14cdd', 'Tree ear': 'Tree ear'}
+    """
+    distinct = list(dict.fromkeys(names))
+    plain = {name: _plain(name) for name in distinct}
+    often = Counter(map(_confused, plain.values()))
+    return {
+        name: safe if safe == name and often[_confused(safe)] == 1 else f"{safe}-{_digits(name)}"
+        for name, safe in plain.items()
+    }
+
+
+def _plain(name: str) -> str:
+    """`name` without what some file system takes amiss; never empty."""
+    composed = unicodedata.normalize("NFC", name)
+    kept = "".join("_" if c in _FORBIDDEN or not c.isprintable() else c for c in composed)
+    short = kept.encode()[:_LONGEST].decode(errors="ignore").strip(" .")
+    reserved = short.partition(".")[0].rstrip().casefold() in _RESERVED
+    return f"_{short}" if reserved or not short else short
+
+
+def _confused(name: str) -> str:
+    """What two names share that some file system takes for one."""
+    return unicodedata.normalize("NFC", unicodedata.normalize("NFD", name).casefold())
+
+
+def _digits(name: str) -> str:
+    return hashlib.sha256(name.encode()).hexdigest()[:6]

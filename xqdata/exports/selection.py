@@ -1,0 +1,205 @@
+"""Which images are exported, with their effective labels, parts and boxes; and how many are not, and why."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from xqdata import labels, manifest, scans
+from xqdata.errors import InputError
+from xqdata.exports.columns import Columns, columns
+from xqdata.exports.request import DEFAULT_SPLIT, Request
+from xqdata.manifest import Project
+from xqdata.scans import Scan
+from xqdata.splits import expression
+from xqdata.taxonomy import Taxonomy
+
+_USUAL = ("train", "val", "test")
+
+
+@dataclass(frozen=True)
+class Drawn:
+    """One box of `detections`: its label, and left edge, top edge, width and height in pixels."""
+
+    label: str
+    x: float
+    y: float
+    width: float
+    height: float
+
+
+@dataclass(frozen=True)
+class Item:
+    """One image that is exported: where its pixels are, what is told of it, its part, and its boxes.
+
+    `size`: width and height in pixels. `sha256`: of the raw file. `extra`: as in images; it is not told.
+    """
+
+    scan: Scan
+    told: Mapping[str, Any]
+    part: str | None
+    group: str | None
+    boxes: tuple[Drawn, ...]
+    size: tuple[int, int]
+    sha256: str
+    extra: str
+
+    @property
+    def image_id(self) -> str:
+        """The id, which the exported file is called by: it tells nothing, and no two images share it."""
+        return self.scan.image_id
+
+    @property
+    def objects(self) -> list[str]:
+        """Every class that is named, each once."""
+        return list(self.told["objects"] or [])
+
+
+@dataclass
+class Selection:
+    """The images of one export, by image_id. `left_out`: how many are not in it, by reason.
+
+    `split`: the table whose parts they have, or None. `parts`: in the order in which people list them.
+    """
+
+    items: list[Item]
+    columns: Columns
+    split: str | None
+    parts: tuple[str, ...]
+    inputs: Mapping[str, str]
+    left_out: Counter[str] = field(default_factory=Counter)
+    notes: list[str] = field(default_factory=list)
+
+    def leave_out(self, reason: str, out: Callable[[Item], bool]) -> None:
+        """Take out the images that `out` says, and count them."""
+        kept = [item for item in self.items if not out(item)]
+        self._count(reason, len(self.items) - len(kept))
+        self.items = kept
+
+    def _count(self, reason: str, number: int) -> None:
+        if number:
+            self.left_out[reason] += number
+
+    @property
+    def objects(self) -> list[str]:
+        """Every class that some image of the selection has alone, sorted."""
+        return sorted({item.told["object"] for item in self.items if item.told["object"] is not None})
+
+
+def select(project: Project, taxonomy: Taxonomy, request: Request) -> Selection:
+    """The images that `request` asks for. Raises InputError where there are none, TableError as reading tables does."""
+    raw = manifest.read(project, "images").sort_by("image_id")
+    left: Counter[str] = Counter()
+    present = raw.filter(pc.invert(raw["missing"]))
+    judged = labels.effective(present, labels.log(project), taxonomy)
+    left["the file is gone"] = raw.num_rows - present.num_rows
+    left["rejected in the label log"] = present.num_rows - judged.num_rows
+    images = _fitting(judged, request.where, left)
+    name = _split(project, request)
+    images, parts, groups = _placed(project, images, name, left)
+    if request.kept_only:
+        images = _kept(project, images, left)
+    if not images.num_rows:
+        told = ", ".join(f"{number:,} {reason}" for reason, number in left.items() if number)
+        raise InputError(f"no image is left to export ({told or 'there is none'})", where=request.where or "")
+    names = columns(images, request.private)
+    used = ["images", "labels", "detections", *([name] if name else []), *(["duplicates"] * request.kept_only)]
+    inputs = {used: manifest.provenance(project, used).digest for used in used if manifest.exists(project, used)}
+    selection = Selection(_items(project, images, names, parts, groups), names, name, (), inputs)
+    selection.parts = _in_order({item.part for item in selection.items if item.part is not None})
+    selection.left_out += left
+    for column, aliases in names.aliases.items():
+        selection.notes.append(
+            f"{column}: some names hold an operator's, a site's or a serial number's, so all {len(aliases):,} are "
+            "replaced by numbered ones"
+        )
+    return selection
+
+
+def _fitting(images: pa.Table, where: str | None, left: Counter[str]) -> pa.Table:
+    if where is None:
+        return images
+    fits = expression.select(images, where)
+    left["the condition does not hold"] = pc.sum(pc.invert(fits)).as_py() or 0
+    left["whether the condition holds is unknown"] = fits.null_count
+    return images.filter(pc.fill_null(fits, False))
+
+
+def _split(project: Project, request: Request) -> str | None:
+    """The table of parts, or None where there is none and none is asked for."""
+    name = f"splits/{request.split or DEFAULT_SPLIT}"
+    if request.split is None and not manifest.exists(project, name):
+        return None
+    manifest.provenance(project, name)  # raises where it does not stand
+    return name
+
+
+def _placed(
+    project: Project, images: pa.Table, name: str | None, left: Counter[str]
+) -> tuple[pa.Table, dict[str, str], dict[str, str]]:
+    """The images that have a part, and by image_id part and group."""
+    if name is None:
+        return images, {}, {}
+    table = manifest.read(project, name, ["image_id", "part", "group"])
+    known = pc.is_in(images["image_id"], table["image_id"].combine_chunks())
+    left[f"not in {name}, which is older"] = pc.sum(pc.invert(known)).as_py() or 0
+    held = table.filter(pc.is_valid(table["part"]))
+    placed = pc.is_in(images["image_id"], held["image_id"].combine_chunks())
+    left[f"in no part of {name}"] = pc.sum(pc.and_(known, pc.invert(placed))).as_py() or 0
+    ids = held["image_id"].to_pylist()
+    parts = dict(zip(ids, held["part"].to_pylist(), strict=True))
+    return images.filter(placed), parts, dict(zip(ids, held["group"].to_pylist(), strict=True))
+
+
+def _kept(project: Project, images: pa.Table, left: Counter[str]) -> pa.Table:
+    """One image of each cluster: the kept one, or the first where that is not among `images`."""
+    table = manifest.read(project, "duplicates", ["image_id", "cluster", "kept"])
+    here = table.filter(pc.is_in(table["image_id"], images["image_id"].combine_chunks()))
+    first: dict[str, tuple[bool, str]] = {}
+    for row in here.to_pylist():
+        candidate = (not row["kept"], row["image_id"])
+        first[row["cluster"]] = min(first.get(row["cluster"], candidate), candidate)
+    chosen = pa.array([image for _, image in first.values()], pa.string())
+    member = pc.is_in(images["image_id"], here["image_id"].combine_chunks())
+    stays = pc.or_(pc.invert(member), pc.is_in(images["image_id"], chosen))
+    left["copies of one that is exported"] = pc.sum(pc.invert(stays)).as_py() or 0
+    return images.filter(stays)
+
+
+def _items(
+    project: Project, images: pa.Table, told: Columns, parts: Mapping[str, str], groups: Mapping[str, str]
+) -> list[Item]:
+    boxes = _boxes(project, images)
+    rows = images.select([*dict.fromkeys([*told.names, "image_id", "width", "height", "sha256", "extra"])]).to_pylist()
+    return [
+        Item(
+            scan=scan,
+            told=told.told(row),
+            part=parts.get(row["image_id"]),
+            group=groups.get(row["image_id"]),
+            boxes=tuple(boxes.get(row["image_id"], ())),
+            size=(row["width"], row["height"]),
+            sha256=row["sha256"],
+            extra=row["extra"],
+        )
+        for scan, row in zip(scans.located(project, images), rows, strict=True)
+    ]
+
+
+def _boxes(project: Project, images: pa.Table) -> dict[str, list[Drawn]]:
+    found: dict[str, list[Drawn]] = defaultdict(list)
+    table = manifest.read(project, "detections")
+    keys = [(name, "ascending") for name in ("image_id", "label", "x", "y", "width", "height")]
+    for row in table.filter(pc.is_in(table["image_id"], images["image_id"].combine_chunks())).sort_by(keys).to_pylist():
+        found[row.pop("image_id")].append(Drawn(**row))
+    return found
+
+
+def _in_order(parts: set[str]) -> tuple[str, ...]:
+    """train, val, test, then others by name, numbers as numbers."""
+    return tuple(sorted(parts, key=lambda p: (_USUAL.index(p) if p in _USUAL else len(_USUAL), len(p), p)))
