@@ -59,6 +59,7 @@ def command(
       yolo          images/ and labels/, or PART/OBJECT where there are no boxes
       csv           pictures and a table
       webdataset    tar files for training from a stream
+      croissant     pictures, a table, and their description for catalogues (JSON-LD)
 
     FOLDER must be new or empty. It appears when all is written. Labels are the effective ones: what people corrected
     counts. Operator, site, serial numbers and the names of the raw files stay out.

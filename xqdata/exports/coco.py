@@ -10,7 +10,7 @@ from xqdata.exports.columns import plain
 from xqdata.exports.format import Export, Exported
 from xqdata.exports.listing import save_listing
 from xqdata.exports.naming import folder_names
-from xqdata.exports.pictures import Place
+from xqdata.exports.pictures import USUAL, Place
 from xqdata.exports.selection import Selection
 from xqdata.exports.table import PICTURES
 
@@ -23,6 +23,7 @@ class Coco:
     """
 
     name = "coco"
+    kinds = USUAL
     deep = False
     usage = "pycocotools.coco.COCO('{folder}/annotations/instances_{part}.json')"
 

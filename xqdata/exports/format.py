@@ -50,11 +50,12 @@ class Export:
 class Format(Protocol):
     """One format.
 
-    `deep`: its readers keep more than 8 bits per value. `usage`: how it is loaded, a line of code with {folder} and
-    {part}.
+    `kinds`: formats of pictures that its readers read. `deep`: they keep more than 8 bits per value. `usage`: how it is
+    loaded, a line of code with {folder} and {part}.
     """
 
     name: str
+    kinds: tuple[str, ...]
     deep: bool
     usage: str
 

@@ -12,7 +12,7 @@ import pyarrow.parquet as pq
 from xqdata.exports.format import Export, Exported
 from xqdata.exports.listing import save_listing
 from xqdata.exports.naming import folder_names
-from xqdata.exports.pictures import Place
+from xqdata.exports.pictures import USUAL, Place
 from xqdata.exports.selection import Selection
 from xqdata.exports.table import PICTURES
 
@@ -28,6 +28,7 @@ class HuggingFace:
     """
 
     name = "huggingface"
+    kinds = USUAL
     deep = True
     usage = "datasets.load_dataset('{folder}')"
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from xqdata.exports.format import Export
 from xqdata.exports.listing import save_listing
 from xqdata.exports.naming import folder_names
-from xqdata.exports.pictures import Place
+from xqdata.exports.pictures import USUAL, Place
 from xqdata.exports.selection import Item, Selection
 
 
@@ -13,6 +13,7 @@ class ImageFolder:
     """A folder for each part, in it one for each object; images.csv beside them holds what folders cannot tell."""
 
     name = "imagefolder"
+    kinds = USUAL
     # Its loader turns every picture to RGB of 8 bits, and clips deeper ones.
     deep = False
     usage = "torchvision.datasets.ImageFolder('{folder}/{part}')"

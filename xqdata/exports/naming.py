@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 import unicodedata
 from collections import Counter
 from collections.abc import Iterable
@@ -10,6 +11,9 @@ from collections.abc import Iterable
 # What Windows forbids, what patterns of file names give a meaning, and the percent sign, which has one in our tables.
 _FORBIDDEN = frozenset('<>:"/\\|?*[]{}%')
 _RESERVED = frozenset(["con", "prn", "aux", "nul", *(f"{port}{n}" for port in ("com", "lpt") for n in "0123456789¹²³")])
+# How many digits of a name's hash mark its folder: more where so few are the same for two names.
+_DIGITS = (6, 64)
+_OURS = re.compile(r"-([0-9a-f]{6}|[0-9a-f]{64})$")
 # Bytes; most file systems take 255.
 _LONGEST = 120
 
@@ -25,13 +29,20 @@ def folder_names(names: Iterable[str]) -> dict[str, str]:
     >>> folder_names(["apple", "a/b", "Tree ear"])
     {'apple': 'apple', 'a/b': 'a_b-c14cdd', 'Tree ear': 'Tree ear'}
     """
-    distinct = list(dict.fromkeys(names))
-    plain = {name: _plain(name) for name in distinct}
+    plain = {name: _plain(name) for name in names}
     often = Counter(map(_confused, plain.values()))
-    return {
-        name: safe if safe == name and often[_confused(safe)] == 1 else f"{safe}-{_digits(name)}"
-        for name, safe in plain.items()
-    }
+    for digits in _DIGITS:
+        found = {name: _marked(name, safe, often[_confused(safe)], digits) for name, safe in plain.items()}
+        if len(set(map(_confused, found.values()))) == len(found):
+            break
+    return found
+
+
+def _marked(name: str, safe: str, often: int, digits: int) -> str:
+    # A name that ends as ours do might be the folder of another one.
+    if safe == name and often == 1 and not _OURS.search(name):
+        return safe
+    return f"{safe}-{hashlib.sha256(name.encode()).hexdigest()[:digits]}"
 
 
 def _plain(name: str) -> str:
@@ -46,7 +57,3 @@ def _plain(name: str) -> str:
 def _confused(name: str) -> str:
     """What two names share that some file system takes for one."""
     return unicodedata.normalize("NFC", unicodedata.normalize("NFD", name).casefold())
-
-
-def _digits(name: str) -> str:
-    return hashlib.sha256(name.encode()).hexdigest()[:6]

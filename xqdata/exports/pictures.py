@@ -28,6 +28,8 @@ SCALED = "coded anew as PNG of 16 bits, scaled to their own range or window"
 PREVIEW = "8-bit PNG made from deeper pictures, scaled to their own range or window"
 WAYS = (AS_IS, STRIPPED, CODED, SCALED, PREVIEW)
 _ENDINGS = {"PNG": ".png", "JPEG": ".jpg", "BMP": ".bmp", "WEBP": ".webp"}
+# Formats that the readers of almost all tools read.
+USUAL = tuple(_ENDINGS)
 
 
 @dataclass(frozen=True)
@@ -53,11 +55,13 @@ class Order:
 
 @dataclass(frozen=True)
 class Rules:
-    """How pictures are written. `deep`: all bits are kept; else pictures of more than 8 bits become previews.
+    """How pictures are written.
 
-    `texts`: what stands in the files beside the pixels stays. `link`: hard links to files that stay as they are.
+    `kinds`: formats that stay. `deep`: all bits are kept; else pictures of more than 8 bits become previews. `texts`:
+    what stands in the files beside the pixels stays. `link`: hard links to files that stay as they are.
     """
 
+    kinds: tuple[str, ...]
     deep: bool
     texts: bool
     link: bool
@@ -167,7 +171,7 @@ def made(order: Order, rules: Rules) -> Picture:
     if hashlib.sha256(data).hexdigest() != order.sha256:
         raise BadImage("unreadable", "changed since ingest: run xqdata ingest again")
     kind = "RAW" if scan.layout else sniff(data[:HEAD_BYTES])
-    if kind in _ENDINGS and (rules.deep or kind != "PNG" or png_bits(data[:HEAD_BYTES]) <= 8):
+    if kind in rules.kinds and (rules.deep or kind != "PNG" or png_bits(data[:HEAD_BYTES]) <= 8):
         plain = without_texts(data, kind)
         if plain == data or (rules.texts and _is_one(data, plain)):
             return Picture(data, _ENDINGS[kind], AS_IS)

@@ -17,6 +17,7 @@ from xqdata.engine import map_shards
 from xqdata.errors import InputError
 from xqdata.exports.coco import Coco
 from xqdata.exports.columns import names_private
+from xqdata.exports.croissant import Croissant
 from xqdata.exports.format import Export, Exported, Format
 from xqdata.exports.huggingface import HuggingFace
 from xqdata.exports.imagefolder import ImageFolder
@@ -32,7 +33,7 @@ from xqdata.splits import expression
 from xqdata.taxonomy import Taxonomy
 
 FORMATS: Mapping[str, Format] = {
-    made.name: made for made in (ImageFolder(), HuggingFace(), Coco(), Yolo(), Table(), WebDataset())
+    made.name: made for made in (ImageFolder(), HuggingFace(), Coco(), Yolo(), Table(), WebDataset(), Croissant())
 }
 # Says of a folder that it is an export, and what it was made from.
 MARK = "export.json"
@@ -76,7 +77,7 @@ def export(project: Project, taxonomy: Taxonomy, request: Request) -> Result:
     if not selection.items:
         told = ", ".join(f"{number:,} {reason}" for reason, number in selection.left_out.items() if number)
         raise InputError(f"{made.name} has a place for none of the images ({told})", where=str(request.folder))
-    rules = Rules(made.deep if request.bits is None else request.bits > 8, request.private, request.link)
+    rules = Rules(made.kinds, made.deep if request.bits is None else request.bits > 8, request.private, request.link)
     orders = [Order(item.scan, place, item.sha256) for item, place in zip(selection.items, places, strict=True)]
     with appearing(target) as folder:
         written = _write(folder, orders, rules, request)

@@ -37,7 +37,8 @@ class Drawn:
 class Item:
     """One image that is exported: where its pixels are, what is told of it, its part, and its boxes.
 
-    `size`: width and height in pixels. `sha256`: of the raw file. `extra`: as in images; it is not told.
+    `size`: width and height in pixels. `sha256`: of the raw file. `label_source`: who named the object. `extra`: as in
+    images; it is not told.
     """
 
     scan: Scan
@@ -47,6 +48,7 @@ class Item:
     boxes: tuple[Drawn, ...]
     size: tuple[int, int]
     sha256: str
+    label_source: str | None
     extra: str
 
     @property
@@ -64,7 +66,8 @@ class Item:
 class Selection:
     """The images of one export, by image_id. `left_out`: how many are not in it, by reason.
 
-    `split`: the table whose parts they have, or None. `parts`: in the order in which people list them.
+    `split`: the table whose parts they have, or None; `leaky`: it was made at random. `parts`: in the order in which
+    people list them.
     """
 
     items: list[Item]
@@ -72,6 +75,7 @@ class Selection:
     split: str | None
     parts: tuple[str, ...]
     inputs: Mapping[str, str]
+    leaky: bool = False
     left_out: Counter[str] = field(default_factory=Counter)
     notes: list[str] = field(default_factory=list)
 
@@ -113,6 +117,9 @@ def select(project: Project, taxonomy: Taxonomy, request: Request) -> Selection:
     selection = Selection(_items(project, images, names, parts, groups), names, name, (), inputs)
     selection.parts = _in_order({item.part for item in selection.items if item.part is not None})
     selection.left_out += left
+    if name and manifest.provenance(project, name).options.get("leaky"):
+        selection.leaky = True
+        selection.notes.append(f"{name} was made at random, so its parts share specimens and copies")
     for column, aliases in names.aliases.items():
         selection.notes.append(
             f"{column}: some names hold an operator's, a site's or a serial number's, so all {len(aliases):,} are "
@@ -175,7 +182,9 @@ def _items(
     project: Project, images: pa.Table, told: Columns, parts: Mapping[str, str], groups: Mapping[str, str]
 ) -> list[Item]:
     boxes = _boxes(project, images)
-    rows = images.select([*dict.fromkeys([*told.names, "image_id", "width", "height", "sha256", "extra"])]).to_pylist()
+    rows = images.select(
+        [*dict.fromkeys([*told.names, "image_id", "width", "height", "sha256", "label_source", "extra"])]
+    ).to_pylist()
     return [
         Item(
             scan=scan,
@@ -185,6 +194,7 @@ def _items(
             boxes=tuple(boxes.get(row["image_id"], ())),
             size=(row["width"], row["height"]),
             sha256=row["sha256"],
+            label_source=row["label_source"],
             extra=row["extra"],
         )
         for scan, row in zip(scans.located(project, images), rows, strict=True)

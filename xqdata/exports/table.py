@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from xqdata.exports.format import Export
 from xqdata.exports.listing import save_listing
-from xqdata.exports.pictures import Place
+from xqdata.exports.pictures import USUAL, Place
 from xqdata.exports.selection import Selection
 
 PICTURES = "images"
@@ -14,6 +14,7 @@ class Table:
     """images/ID and images.csv."""
 
     name = "csv"
+    kinds = USUAL
     deep = True
     usage = "pandas.read_csv('{folder}/images.csv')"
 

@@ -8,7 +8,7 @@ from collections import Counter
 from xqdata.exports.columns import plain
 from xqdata.exports.format import Export
 from xqdata.exports.naming import folder_names
-from xqdata.exports.pictures import Place
+from xqdata.exports.pictures import USUAL, Place
 from xqdata.exports.selection import Item, Selection
 
 # Samples in one tar file: 150 to 500 MB of usual scans, as the format recommends.
@@ -23,6 +23,7 @@ class WebDataset:
     """
 
     name = "webdataset"
+    kinds = USUAL
     # Its decoders turn every picture to RGB of 8 bits, and clip deeper ones.
     deep = False
     usage = "webdataset.WebDataset('{folder}/{part}-000000.tar', shardshuffle=False)"

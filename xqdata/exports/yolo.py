@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-import json
+import math
+from typing import Any
+
+import yaml
 
 from xqdata.exports.coco import part_places
 from xqdata.exports.format import Export
 from xqdata.exports.imagefolder import class_places, complete_classes, leave_out_unnamed
 from xqdata.exports.listing import save_listing
 from xqdata.exports.naming import folder_names
-from xqdata.exports.pictures import Place
+from xqdata.exports.pictures import USUAL, Place
 from xqdata.exports.selection import Drawn, Item, Selection
 from xqdata.exports.table import PICTURES
 
@@ -26,6 +29,7 @@ class Yolo:
     """
 
     name = "yolo"
+    kinds = USUAL
     deep = False
     usage = "yolo train data={folder}/dataset.yaml (without boxes: yolo classify train data={folder})"
 
@@ -70,12 +74,15 @@ def _row(number: int, box: Drawn, size: tuple[int, int]) -> str:
 
 
 def _yaml(export: Export, names: list[str]) -> str:
-    """`dataset.yaml`. Every text is written as JSON does, which YAML reads: so `no` and `007` stay names."""
+    """`dataset.yaml`: where the parts lie, and the classes by number."""
     parts = folder_names(export.selection.parts)
     named = {part: f"{PICTURES}/{parts[part]}" for part in export.selection.parts} or {_ONLY_PART: PICTURES}
     if "val" not in named:
         export.notes.append("there is no part val: Ultralytics wants one in dataset.yaml")
-    lines = [f"{json.dumps(part, ensure_ascii=False)}: {json.dumps(place, ensure_ascii=False)}" for part, place in
-             named.items()]  # fmt: skip
-    lines += ["names:", *(f"  {n}: {json.dumps(name, ensure_ascii=False)}" for n, name in enumerate(names))]
-    return "\n".join(lines) + "\n"
+    return dumped({**named, "names": dict(enumerate(names))})
+
+
+def dumped(document: dict[str, Any]) -> str:
+    """`document` as YAML, in which a class called `no`, `007` or `a: b` stays a text of one line."""
+    text: str = yaml.safe_dump(document, allow_unicode=True, sort_keys=False, width=math.inf)
+    return text

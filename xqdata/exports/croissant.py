@@ -1,0 +1,264 @@
+"""Croissant 1.1: pictures and their table, described in JSON-LD for catalogues and loaders, with its RAI vocabulary."""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import io
+import json
+from collections import Counter
+from collections.abc import Iterator
+from typing import Any
+
+import pyarrow as pa
+
+from xqdata.exports.columns import TOLD
+from xqdata.exports.format import Export
+from xqdata.exports.listing import LISTING, save_listing
+from xqdata.exports.pictures import Place
+from xqdata.exports.selection import Selection
+from xqdata.exports.table import PICTURES
+
+FILE = "croissant.json"
+_BOXES = "boxes.csv"
+_VERSIONS = ["http://mlcommons.org/croissant/1.1", "http://mlcommons.org/croissant/RAI/1.0"]
+_MIME = {"png": "image/png", "jpg": "image/jpeg", "bmp": "image/bmp", "webp": "image/webp"}
+_SPLITS = {"train": "cr:TrainingSplit", "val": "cr:ValidationSplit", "test": "cr:TestSplit"}
+# The context that the specification prescribes.
+_CONTEXT: dict[str, Any] = {
+    "@language": "en",
+    "@vocab": "https://schema.org/",
+    "cr": "http://mlcommons.org/croissant/",
+    "dct": "http://purl.org/dc/terms/",
+    "rai": "http://mlcommons.org/croissant/RAI/",
+    "sc": "https://schema.org/",
+    "conformsTo": "dct:conformsTo",
+    "data": {"@id": "cr:data", "@type": "@json"},
+    "dataType": {"@id": "cr:dataType", "@type": "@vocab"},
+    "description": {"@container": "@language"},
+    "examples": {"@id": "cr:examples", "@type": "@json"},
+    "name": {"@container": "@language"},
+} | {
+    word: f"cr:{word}"
+    for word in (
+        "arrayShape citeAs column containedIn equivalentProperty extract field fileProperty fileObject fileSet format "
+        "includes isArray isLiveDataset jsonPath key md5 parentField path recordSet references regex repeated replace "
+        "samplingRate separator source subField transform"
+    ).split()
+}
+
+
+class Croissant:
+    """images/ID, images.csv, boxes.csv where there are boxes, and croissant.json.
+
+    The description holds the checksum of the tables, and images.csv that of each picture.
+    """
+
+    name = "croissant"
+    kinds: tuple[str, ...] = ("PNG", "JPEG")
+    # Its library turns every picture to RGB of 8 bits, and clips deeper ones.
+    deep = False
+    usage = "mlcroissant.Dataset('{folder}/croissant.json').records('images')"
+
+    def places(self, selection: Selection) -> list[Place]:
+        """All in one folder: the description tells the rest."""
+        return [Place(f"{PICTURES}/{item.image_id}") for item in selection.items]
+
+    def finish(self, export: Export) -> None:
+        """Write the tables and their description."""
+        save_listing(export)
+        if _has_boxes(export):
+            export.save(_BOXES, _boxes(export))
+        export.save(FILE, json.dumps(describe(export), ensure_ascii=False, indent=2) + "\n")
+
+
+def describe(export: Export) -> dict[str, Any]:
+    """The JSON-LD document."""
+    licences = sorted({image.item.told["licence"] for image in export.images} - {None})
+    return {
+        "@context": dict(sorted(_CONTEXT.items())),
+        "@type": "sc:Dataset",
+        "name": "X-ray scans",
+        "description": f"{len(export.images):,} X-ray scans of {len(_objects(export)):,} kinds of objects.",
+        "conformsTo": _VERSIONS,
+        **({"license": licences} if licences else {}),
+        "version": "1.0.0",
+        **_responsible(export),
+        "distribution": list(_distribution(export)),
+        "recordSet": list(_record_sets(export)),
+    }
+
+
+# --- what is there
+
+
+def _distribution(export: Export) -> Iterator[dict[str, Any]]:
+    for name in (LISTING, *([_BOXES] if _has_boxes(export) else [])):
+        data = (export.folder / name).read_bytes()
+        yield {
+            "@type": "cr:FileObject",
+            "@id": name,
+            "name": name,
+            "contentUrl": name,
+            "contentSize": f"{len(data)} B",
+            "encodingFormat": "text/csv",
+            "sha256": hashlib.sha256(data).hexdigest(),
+        }
+    endings = sorted({image.written.file.rpartition(".")[2] for image in export.images})
+    yield {
+        "@type": "cr:FileSet",
+        "@id": "pictures",
+        "name": "pictures",
+        "description": f"One file for each row of {LISTING}, which holds its SHA-256.",
+        "encodingFormat": [_MIME[ending] for ending in endings],
+        "includes": [f"{PICTURES}/*.{ending}" for ending in endings],
+    }
+
+
+def _record_sets(export: Export) -> Iterator[dict[str, Any]]:
+    if export.selection.split:
+        yield _splits(export)
+    yield _images(export)
+    if _has_boxes(export):
+        yield _box_records()
+
+
+def _splits(export: Export) -> dict[str, Any]:
+    fields = [_field("splits/name", "sc:Text"), _field("splits/url", "sc:URL")]
+    data = [{"splits/name": part, "splits/url": _SPLITS.get(part, "cr:Split")} for part in export.selection.parts]
+    return {**_record_set("splits", fields), "dataType": "cr:Split", "key": {"@id": "splits/name"}, "data": data}
+
+
+def _images(export: Export) -> dict[str, Any]:
+    # The table names paths; what can be joined with the pictures' content is the name alone.
+    file = _from_table("images/file", "sc:Text", LISTING, "file")
+    file["source"]["transform"] = {"regex": f"^{PICTURES}/(.*)$"}
+    file["references"] = {"fileSet": {"@id": "pictures"}, "extract": {"fileProperty": "filename"}}
+    fields = [file]
+    if export.selection.split:
+        split = _from_table("images/split", "sc:Text", LISTING, "split")
+        fields += [{**split, "references": {"field": {"@id": "splits/name"}}}]
+        fields += [_from_table("images/group", "sc:Text", LISTING, "group")]
+    for column in export.selection.columns.arrow:
+        fields.append(_from_table(f"images/{column.name}", _data_type(column.type), LISTING, column.name))
+    fields += [_from_table(f"images/{name}", "sc:Text", LISTING, name) for name in ("sha256", "source_sha256")]
+    pixels = {"fileSet": {"@id": "pictures"}, "extract": {"fileProperty": "content"}}
+    fields.append({**_field("images/image", "sc:ImageObject"), "source": pixels})
+    return {**_record_set("images", fields), "key": {"@id": "images/image_id"}}
+
+
+def _box_records() -> dict[str, Any]:
+    image = _from_table("boxes/image_id", "sc:Text", _BOXES, "image_id")
+    fields = [{**image, "references": {"field": {"@id": "images/image_id"}}}]
+    fields.append(_from_table("boxes/label", "sc:Text", _BOXES, "label"))
+    fields += [_from_table(f"boxes/{edge}", "sc:Float", _BOXES, edge) for edge in ("x", "y", "width", "height")]
+    return _record_set("boxes", fields)
+
+
+def _record_set(name: str, fields: list[dict[str, Any]]) -> dict[str, Any]:
+    return {"@type": "cr:RecordSet", "@id": name, "name": name, "field": fields}
+
+
+def _field(name: str, kind: str) -> dict[str, Any]:
+    return {"@type": "cr:Field", "@id": name, "name": name, "dataType": kind}
+
+
+def _from_table(name: str, kind: str, table: str, column: str) -> dict[str, Any]:
+    return {**_field(name, kind), "source": {"fileObject": {"@id": table}, "extract": {"column": column}}}
+
+
+def _data_type(kind: pa.DataType) -> str:
+    if pa.types.is_integer(kind):
+        return "sc:Integer"
+    if pa.types.is_floating(kind):
+        return "sc:Float"
+    return "sc:DateTime" if pa.types.is_timestamp(kind) else "sc:Text"
+
+
+def _has_boxes(export: Export) -> bool:
+    return any(image.item.boxes for image in export.images)
+
+
+def _boxes(export: Export) -> str:
+    text = io.StringIO(newline="")
+    out = csv.writer(text, lineterminator="\n")
+    out.writerow(["image_id", "label", "x", "y", "width", "height"])
+    for image in export.images:
+        out.writerows([image.item.image_id, b.label, b.x, b.y, b.width, b.height] for b in image.item.boxes)
+    return text.getvalue()
+
+
+# --- what a person must know before using it
+
+
+def _responsible(export: Export) -> dict[str, Any]:
+    """What the tables know, in the RAI vocabulary. What only people know is not made up."""
+    told = [image.item.told for image in export.images]
+    times = sorted(row["acquired_at"] for row in told if row["acquired_at"] is not None)
+    machines = Counter(" ".join(filter(None, (row["scanner_make"], row["scanner_model"]))) for row in told)
+    named = ", ".join(f"{name or 'a scanner that is not named'} ({number:,})" for name, number in _sorted(machines))
+    facts: dict[str, Any] = {
+        "dataCollection": f"{len(told):,} X-ray scans; scanners: {named}.",
+        "dataCollectionTimeFrame": [f"{time:%Y-%m-%dT%H:%M:%S}" for time in (times[:1] + times[-1:])],
+        "dataCollectionMissingData": _missing(export),
+        "dataCollectionRawData": "Each record holds the SHA-256 of its raw file (source_sha256).",
+        "dataPreprocessingProtocol": _preparation(export),
+        "dataAnnotationProtocol": _annotation(export),
+        "dataBiases": _biases(export),
+        "dataLimitations": _limitations(export),
+        "personalSensitiveInformation": _personal(export),
+    }
+    return {f"rai:{name}": value for name, value in facts.items() if value}
+
+
+def _missing(export: Export) -> str:
+    counts = {
+        name: sum(image.item.told[name] is None for image in export.images)
+        for name in ("objects", "scan_type", "acquired_at", "scanner_model")
+    }
+    return "; ".join(f"{name} is unknown of {number:,} scans" for name, number in counts.items() if number)
+
+
+def _preparation(export: Export) -> list[str]:
+    ways = Counter(image.written.way for image in export.images)
+    left = export.selection.left_out
+    return [f"{number:,} pictures {way}." for way, number in _sorted(ways)] + [
+        f"{number:,} scans are left out: {reason}." for reason, number in _sorted(left) if number
+    ]
+
+
+def _annotation(export: Export) -> list[str]:
+    sources = Counter(image.item.label_source for image in export.images if image.item.label_source)
+    return [f"{number:,} scans have their objects from: {source}." for source, number in _sorted(sources)]
+
+
+def _biases(export: Export) -> list[str]:
+    found = _sorted(_objects(export))
+    if len(found) < 2:
+        return []
+    (most, many), (least, few) = found[0], found[-1]
+    return [f"Kinds of objects are not equally frequent: {most} {many:,} scans, {least} {few:,}."]
+
+
+def _limitations(export: Export) -> list[str]:
+    told = []
+    if export.selection.leaky:
+        told.append("The split was made at random: its test part shares specimens or copies with its training part.")
+    bare = [part for part in export.selection.parts if {n for i in export.of(part) for n in i.item.objects} !=
+            set(_objects(export))]  # fmt: skip
+    return told + [f"The part {part} does not have all kinds of objects." for part in bare]
+
+
+def _personal(export: Export) -> list[str]:
+    if export.selection.columns.names == TOLD:
+        return ["Operators, sites, serial numbers and the raw files' names were left out by the export."]
+    return ["Operators, sites, serial numbers and the raw files' names are in it, where they are known."]
+
+
+def _objects(export: Export) -> Counter[str]:
+    return Counter(name for image in export.images for name in image.item.objects)
+
+
+def _sorted(counts: Counter[str]) -> list[tuple[str, int]]:
+    """The most frequent first; of equals by name."""
+    return sorted(counts.items(), key=lambda pair: (-pair[1], pair[0]))
