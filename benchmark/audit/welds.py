@@ -124,9 +124,10 @@ def radiograph(rng: np.random.Generator, width: int) -> tuple[Floats, list[str]]
 
 
 def _wander(rng: np.random.Generator, length: int, size: float, slow: float) -> Floats:
-    """A smooth line of chance, about `size` high, that turns every `slow` pixels."""
+    """A smooth line of chance round 0, about `size` high, that turns every `slow` pixels."""
     line = cv2.GaussianBlur(rng.normal(0, 1, (1, length + 1)).astype(np.float32), (0, 0), slow / 3)[0, :length]
-    return np.asarray(size * line / max(1e-6, float(line.std())), np.float32)
+    # Its mean is of no account: where it turns seldom, that is many times what it varies.
+    return np.asarray(size * (line - line.mean()) / max(1e-6, float(line.std())), np.float32)
 
 
 def _defect(rng: np.random.Generator, grey: Floats, kind: str, left: int, middle: Floats, half: Floats) -> None:

@@ -1,31 +1,38 @@
 """What else goes with the label: the session, the date, the machine, the operator; and how the files were written.
 
 A model may learn these and not the object. All images count, since the test part shares such a habit with training.
+Two tests look for it: one for all classes at once, one for a single class that stands out. Either may find it, so each
+has half of the risk of being wrong.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from xqdata.audit.chance import FEWEST, RARE, Against, against, commonest, cramers_v, held, table
-from xqdata.audit.finding import INFO, MEDIUM, Finding
-from xqdata.audit.material import Material
-from xqdata.audit.telling import Found
+from xqdata.audit.classes import Standing, alone, standing
+from xqdata.audit.finding import INFO, MEDIUM, Evidence, Finding
+from xqdata.audit.material import Flags, Material
+from xqdata.audit.telling import Found, count, listed
 from xqdata.groups import Ints
 
 # An association that is stronger than chance by less than this is weak, however sure.
 _STRONG = 0.1
+# A class whose share of a value differs by less from that of all others stands out little, however surely.
+_FAR = 0.2
 _BINS = 10
-# How to test on what was not trained on.
-_ELSEWHERE = {
-    "session": "test on other sessions with xqdata split --by session",
-    "date": "test on later scans with xqdata split --test-after DATE",
-    "scanner": "test on another machine with xqdata split --by scanner-serial",
-    "operator": "test on another operator's scans with xqdata split --by operator",
+_SCANNED = {"session": "in session", "date": "on", "scanner": "on", "operator": "by"}
+# What would loosen the tie, and how to test on what was not trained on.
+_ADVICE = {
+    "session": "scan every class in many sessions, or test on other ones with xqdata split --by session",
+    "date": "scan every class on many days, or test on later scans with xqdata split --test-after DATE",
+    "scanner": "scan every class on every machine, or test on another with xqdata split --by scanner-serial",
+    "operator": "let everybody scan every class, or test on another's scans with xqdata split --by operator",
 }
 
 
@@ -40,10 +47,17 @@ def confounding(material: Material, seed: int) -> Iterator[Found | str]:
         "operator": images["operator"],
     }
     for name, values in asked.items():
-        advice = (
-            f"a model may learn the {name}: scan every class in every {name}, or test on another with xqdata split --by"
-        )
-        yield from _looked(material, f"confounding-{name}", name, values, MEDIUM, advice, seed)
+        known = _known(material, name, values)
+        if isinstance(known, str):
+            yield known
+            continue
+        advice = f"a model may learn the {name}: {_ADVICE[name]}"
+        every = associated(known.component, known.label, known.value, seed)
+        one = _standing_out(known, seed)
+        found = _confounded(material, name, known, every, one, advice)
+        yield found
+        if isinstance(found, str):
+            yield from _one_only(material, name, known)
 
 
 def files(material: Material, seed: int) -> Iterator[Found | str]:
@@ -58,35 +72,131 @@ def files(material: Material, seed: int) -> Iterator[Found | str]:
     }
     advice = "for information: look whether classes were exported in different ways"
     for name, values in asked.items():
-        found = _looked(material, f"file-{name}", f"file's {name.replace('_', ' ')}", values, INFO, advice, seed)
-        yield from (one for one in found if not isinstance(one, str))
+        known = _known(material, f"file's {name.replace('_', ' ')}", values)
+        if isinstance(known, str):
+            continue
+        found = associated(known.component, known.label, known.value, seed)
+        if _is_strong(found, RARE):
+            sentence = f"the label goes with the {known.word} ({_figures(found, known)}); {advice}"
+            yield Finding(f"file-{name}", INFO, *_sides(material, known.rows), 0, sentence), []
 
 
-def _looked(
-    material: Material, kind: str, word: str, values: pa.ChunkedArray, severity: str, advice: str, seed: int
-) -> Iterator[Found | str]:
+@dataclass(frozen=True)
+class _Known:
+    """Images whose label and value are known: rows of the material, their components, and numbers of labels and values
+    with what those are called. `word`: what the value is.
+    """
+
+    word: str
+    rows: Ints
+    component: Ints
+    label: Ints
+    value: Ints
+    labels: Sequence[str]
+    values: Sequence[str]
+
+    @property
+    def components(self) -> int:
+        """How many components there are."""
+        return len(np.unique(self.component))
+
+
+def _known(material: Material, word: str, values: pa.ChunkedArray) -> _Known | str:
+    """What is known of one value; or why it cannot be compared with the label."""
     labels = material.images["object"]
     known = pc.and_(pc.and_(pc.is_valid(labels), pc.is_valid(values)), pa.array(material.has_part))
     known = pc.and_(known, pc.fill_null(pc.not_equal(pc.utf8_trim_whitespace(values), ""), False))
     rows = np.flatnonzero(known.to_numpy())
-    label, value = _numbers(labels, rows), _numbers(values, rows)
-    if len(np.unique(value)) < 2 or len(np.unique(label)) < 2:
-        yield f"the {word} was not compared with the label: it is unknown, or the same everywhere"
-        return
-    component = material.families(rows)
-    if len(np.unique(component)) < FEWEST:
-        yield f"the {word} was not compared with the label: fewer than {FEWEST} components"
-        return
-    found = associated(component, label, value, seed)
-    figures = (
-        f"Cramer's V {found.found:.2f} over {len(np.unique(component)):,} components, by chance {found.chance:.2f}, "
+    (label, called), (value, spelled) = _numbers(labels, rows), _numbers(values, rows)
+    if len(called) < 2 or len(spelled) < 2:
+        return f"the {word} was not compared with the label: it is unknown, or the same everywhere"
+    found = _Known(word, rows, material.families(rows), label, value, called, spelled)
+    if found.components < FEWEST:
+        return f"the {word} was not compared with the label: fewer than {FEWEST} components"
+    return found
+
+
+def _is_strong(found: Against, rare: float) -> bool:
+    return found.p <= rare and found.found - found.chance >= _STRONG
+
+
+def _figures(found: Against, known: _Known) -> str:
+    return (
+        f"Cramer's V {found.found:.2f} over {known.components:,} components, by chance {found.chance:.2f}, "
         f"p {found.p:.3f}"
     )
-    if found.p > RARE or found.found - found.chance < _STRONG:
-        yield f"label and {word}: {'no more' if found.p > RARE else 'hardly more'} than chance ({figures})"
+
+
+def _sides(material: Material, rows: Ints) -> tuple[int, int]:
+    return int(material.tested[rows].sum()), int(material.against[rows].sum())
+
+
+def _standing_out(known: _Known, seed: int) -> list[Standing]:
+    """Classes that go with a value more than chance makes any class do, or with all but one; each once."""
+    found = standing(known.component, known.label, known.value, seed)
+    clear = [one for one in found if one.p <= RARE / 2 and abs(one.beyond) >= _FAR]
+    first: dict[int, Standing] = {}
+    # What a class goes with says more than what it lacks.
+    for one in sorted(clear, key=lambda s: s.beyond < 0):
+        first.setdefault(one.label, one)
+    return list(first.values())
+
+
+def _confounded(
+    material: Material, name: str, known: _Known, every: Against, one: Sequence[Standing], advice: str
+) -> Found | str:
+    kind = f"confounding-{name}"
+    strong = _is_strong(every, RARE / 2)
+    if not strong and not one:
+        more = "hardly more" if every.p <= RARE / 2 else "no more"
+        return f"label and {name}: {more} than chance ({_figures(every, known)}), and no class stands out"
+    told, pairs, rows = [], [], known.rows
+    if one:
+        spelled = listed([_stands(known, each) for each in one], 3)
+        told.append(f"{spelled} (chance alone does so to some class with p {max(o.p for o in one):.3f})")
+        mine = np.isin(known.label, [each.label for each in one])
+        rows, pairs = (rows if strong else rows[mine]), _shown(material, kind, known, mine)
+    if strong:
+        told.append(f"the label goes with the {name} ({_figures(every, known)})")
+    return Finding(kind, MEDIUM, *_sides(material, rows), 0, f"{', and '.join(told)}; {advice}"), pairs
+
+
+def _stands(known: _Known, one: Standing) -> str:
+    """One class beside one value, as a clause."""
+    where = f"{_SCANNED[known.word]} {known.values[one.value].strip()}"
+    name = known.labels[one.label]
+    rest = f"of the other classes {one.others:.0%}"
+    if one.images == one.all_:
+        return f"{name} was scanned {where} only ({one.all_:,} images), {rest}"
+    return f"{one.images:,} of {one.all_:,} images of {name} were scanned {where}, {rest}"
+
+
+def _one_only(material: Material, name: str, known: _Known) -> Iterator[Found]:
+    """Classes that one value alone has seen, where that is too little for a test: a fact, and no more."""
+    told = alone(known.component, known.label, known.value)
+    if not told:
         return
-    test, other = int(material.tested[rows].sum()), int(material.against[rows].sum())
-    yield Finding(kind, severity, test, other, 0, f"the label goes with the {word} ({figures}); {advice}"), []
+    clauses = [
+        f"{known.labels[c]} was scanned {_SCANNED[name]} {known.values[v].strip()} only, "
+        f"in {count(families, 'family')} of scans"
+        for c, v, families in told
+    ]
+    mine = np.isin(known.label, [c for c, _, _ in told])
+    sentence = (
+        f"{listed(clauses, 3)}, and most other classes not so: chance may do that, but a model can use it all the same"
+        f"; scan what is missing, or mind it in the score of {'this class' if len(told) == 1 else 'these classes'}"
+    )
+    pairs = _shown(material, f"only-{name}", known, mine)
+    yield Finding(f"only-{name}", INFO, *_sides(material, known.rows[mine]), 0, sentence), pairs
+
+
+def _shown(material: Material, kind: str, known: _Known, mine: Flags) -> list[Evidence]:
+    """The images themselves, each with its value."""
+    ids = material.ids
+    return [
+        Evidence(kind, ids[row], None, f"{known.word} {known.values[v].strip()}")
+        for row, v in zip(known.rows[mine].tolist(), known.value[mine].tolist(), strict=True)
+    ]
 
 
 def associated(component: Ints, label: Ints, value: Ints, seed: int) -> Against:
@@ -97,10 +207,11 @@ def associated(component: Ints, label: Ints, value: Ints, seed: int) -> Against:
     return against(observed, lambda dice: cramers_v(table(counted, dice.permutation(own))), seed)
 
 
-def _numbers(values: pa.ChunkedArray, rows: Ints) -> Ints:
-    """A number for each of `rows`, equal for equal values, whatever their order."""
+def _numbers(values: pa.ChunkedArray, rows: Ints) -> tuple[Ints, list[str]]:
+    """A number for each of `rows`, equal for equal values, and what each number is called, in order."""
     taken = values.combine_chunks().take(pa.array(rows)) if isinstance(values, pa.ChunkedArray) else values.take(rows)
-    return np.unique(taken.to_numpy(zero_copy_only=False).astype(str), return_inverse=True)[1].astype(np.int64)
+    names, number = np.unique(taken.to_numpy(zero_copy_only=False).astype(str), return_inverse=True)
+    return number.astype(np.int64), names.tolist()
 
 
 def _binned(values: pa.ChunkedArray) -> pa.Array:

@@ -47,8 +47,11 @@ def _pairs(number: int) -> str:
 
 
 def count(number: int, word: str) -> str:
-    """`1 pair`, `2 pairs`."""
-    return f"{number:,} {word}{'' if number == 1 else 's'}"
+    """`1 pair`, `2 pairs`, `2 classes`, `2 families`."""
+    if number == 1:
+        return f"1 {word}"
+    plural = f"{word[:-1]}ies" if word.endswith("y") else f"{word}{'es' if word.endswith('s') else 's'}"
+    return f"{number:,} {plural}"
 
 
 def evidence(
