@@ -5,7 +5,7 @@
     python benchmark/audit/planted.py PROJECT --blank FOLDER --write
 
 PROJECT is read only; splits and audits are made in a scratch copy of its tables. A pair counts if its two files lie in
-different parts. `--write` puts the tables into the README beside this file.
+different parts. `--write` puts the tables into the README beside this file; with --blank it is one table, and its own.
 """
 
 from __future__ import annotations
@@ -55,9 +55,10 @@ def main() -> None:
         for name, request in (("study", Request("study", method="random")), ("ours", Request("ours"))):
             if not manifest.exists(project, f"splits/{name}"):
                 split(project, taxonomy.load(), request)
-        told = {"planted": table(planted(project, truth)), "ours": clean(project, truth)}
         if asked.blank:
-            told["blanked"] = table(blanked(project, asked.blank, truth, asked.workers))
+            told = {"blanked": table(blanked(project, asked.blank, truth, asked.workers))}
+        else:
+            told = {"planted": table(planted(project, truth)), "ours": clean(project, truth)}
     for name, text in told.items():
         print(f"\n{name}\n{text}")
         if asked.write:
