@@ -207,9 +207,9 @@ def test_yolo_has_a_label_for_each_picture_and_shares_within_it(boxed, make, tmp
     "name", ["no", "007", "null", "a: b", "{x}", "'", '"', "금속", "- y", "#z", "a\u2028b", "\x85", "😀", "x" * 300]
 )
 def test_names_in_yaml_stay_names(name):
-    text = dumped({"names": {0: name}})
-    assert yaml.safe_load(text) == {"names": {0: name}}
-    assert len(text.splitlines()) == 2
+    text = dumped({"train": "images"}, [name])
+    assert yaml.safe_load(text) == {"train": "images", "names": {0: name}}
+    assert len(text.splitlines()) == 3
 
 
 def test_yolo_without_boxes_is_the_layout_of_its_classification(laboratory, make, tmp_path):

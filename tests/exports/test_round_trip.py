@@ -7,6 +7,7 @@ because nothing else was in the folder.
 
 from __future__ import annotations
 
+import json
 import os
 from pathlib import Path
 
@@ -17,6 +18,7 @@ from xqdata import manifest
 from xqdata.audit.foreign import Claimed, foreign
 from xqdata.audit.run import Options
 from xqdata.config import Config
+from xqdata.errors import InputError
 from xqdata.exports import FORMATS
 from xqdata.ingest import ingest, resolve
 from xqdata.manifest import Project
@@ -149,3 +151,27 @@ def test_boxes_come_back(boxed, make, format, tmp_path, reference):
 
 def test_all_formats_are_tried_here():
     assert set(FORMATS) - set(READ_BACK) == {"webdataset"}  # ingest reads no tar files
+
+
+@pytest.mark.real
+@pytest.mark.skipif(REAL is None, reason="XQDATA_REAL_DATA is not set")
+@pytest.mark.parametrize("name", ["cubox", "fishbones", "compass_xp"])
+@pytest.mark.parametrize("format", ["huggingface", "coco", "yolo", "csv", "croissant", "imagefolder"])
+def test_real_scans_come_back(make, tmp_path, reference, name, format):
+    project = Project(tmp_path / "project")
+    project.folder.mkdir()
+    ingest(project, resolve([str(Path(str(REAL)) / name)], {}), Config(), reference)
+    divide(project, parts=("train", "train", "val", "test"))
+    if name == "fishbones" and format in ("imagefolder", "yolo"):
+        with pytest.raises(InputError, match="200 without an object"):
+            make(project, format)
+        return
+    result = make(project, format, bits=16)
+    assert result.images + sum(result.left_out.values()) == manifest.provenance(project, "images").rows
+    found = by_id(read(tmp_path, reference, "out"))
+    wanted = images(project)
+    assert len(found) == result.images
+    for image, row in found.items():
+        assert [row[column] for column in SAME] == [wanted[image][column] for column in SAME]
+        assert row["pixel_hash"] == wanted[image]["pixel_hash"]
+        assert json.loads(row["extra"])["split"] == parts(project)[image]

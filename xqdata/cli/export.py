@@ -96,7 +96,7 @@ def command(
 
 def _document(result: Result) -> Mapping[str, Any]:
     return {
-        "format": result.format.name,
+        "format": result.format,
         "folder": str(result.folder),
         "split": result.split,
         "images": result.images,
@@ -130,8 +130,6 @@ def _tell(out: Console, result: Result) -> None:
     out.print(table)
     for note in result.notes:
         opt.say(out, Text.assemble(("note: ", "yellow"), opt.shown(note)), 2)
-    part = next(iter(result.parts), "")
-    usage = result.format.usage.format(folder=result.folder, part=part)
     out.print()
     where = shlex.quote(str(result.folder))
-    opt.say(out, opt.shown(f"Wrote {where} ({result.bytes / 1e6:,.1f} MB). Read it with: {usage}"), 0)
+    opt.say(out, opt.shown(f"Wrote {where} ({result.bytes / 1e6:,.1f} MB). Read it with: {result.usage}"), 0)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from xqdata.exports.columns import plain
@@ -67,7 +67,12 @@ def part_places(selection: Selection, above: str) -> list[Place]:
 def _categories(export: Export) -> list[str]:
     """Labels of boxes, and objects."""
     items = [image.item for image in export.images]
-    return sorted({box.label for item in items for box in item.boxes} | {name for i in items for name in i.objects})
+    return in_order({box.label for item in items for box in item.boxes} | {name for i in items for name in i.objects})
+
+
+def in_order(names: Iterable[str]) -> list[str]:
+    """Each name once: numbers as numbers, then others by letter."""
+    return sorted(set(names), key=lambda name: (not name.isdecimal(), len(name) if name.isdecimal() else 0, name))
 
 
 def _licences(export: Export) -> list[str]:

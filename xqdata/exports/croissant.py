@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import csv
 import hashlib
-import io
 import json
 from collections import Counter
 from collections.abc import Iterator
@@ -14,13 +12,12 @@ import pyarrow as pa
 
 from xqdata.exports.columns import TOLD
 from xqdata.exports.format import Export
-from xqdata.exports.listing import LISTING, save_listing
+from xqdata.exports.listing import BOXES, LISTING, save_boxes, save_listing
 from xqdata.exports.pictures import Place
 from xqdata.exports.selection import Selection
 from xqdata.exports.table import PICTURES
 
 FILE = "croissant.json"
-_BOXES = "boxes.csv"
 _VERSIONS = ["http://mlcommons.org/croissant/1.1", "http://mlcommons.org/croissant/RAI/1.0"]
 _MIME = {"png": "image/png", "jpg": "image/jpeg", "bmp": "image/bmp", "webp": "image/webp"}
 _SPLITS = {"train": "cr:TrainingSplit", "val": "cr:ValidationSplit", "test": "cr:TestSplit"}
@@ -67,8 +64,7 @@ class Croissant:
     def finish(self, export: Export) -> None:
         """Write the tables and their description."""
         save_listing(export)
-        if _has_boxes(export):
-            export.save(_BOXES, _boxes(export))
+        save_boxes(export)
         export.save(FILE, json.dumps(describe(export), ensure_ascii=False, indent=2) + "\n")
 
 
@@ -93,7 +89,7 @@ def describe(export: Export) -> dict[str, Any]:
 
 
 def _distribution(export: Export) -> Iterator[dict[str, Any]]:
-    for name in (LISTING, *([_BOXES] if _has_boxes(export) else [])):
+    for name in (LISTING, *([BOXES] if export.boxes else [])):
         data = (export.folder / name).read_bytes()
         yield {
             "@type": "cr:FileObject",
@@ -119,7 +115,7 @@ def _record_sets(export: Export) -> Iterator[dict[str, Any]]:
     if export.selection.split:
         yield _splits(export)
     yield _images(export)
-    if _has_boxes(export):
+    if export.boxes:
         yield _box_records()
 
 
@@ -148,10 +144,10 @@ def _images(export: Export) -> dict[str, Any]:
 
 
 def _box_records() -> dict[str, Any]:
-    image = _from_table("boxes/image_id", "sc:Text", _BOXES, "image_id")
+    image = _from_table("boxes/image_id", "sc:Text", BOXES, "image_id")
     fields = [{**image, "references": {"field": {"@id": "images/image_id"}}}]
-    fields.append(_from_table("boxes/label", "sc:Text", _BOXES, "label"))
-    fields += [_from_table(f"boxes/{edge}", "sc:Float", _BOXES, edge) for edge in ("x", "y", "width", "height")]
+    fields.append(_from_table("boxes/label", "sc:Text", BOXES, "label"))
+    fields += [_from_table(f"boxes/{edge}", "sc:Float", BOXES, edge) for edge in ("x", "y", "width", "height")]
     return _record_set("boxes", fields)
 
 
@@ -173,19 +169,6 @@ def _data_type(kind: pa.DataType) -> str:
     if pa.types.is_floating(kind):
         return "sc:Float"
     return "sc:DateTime" if pa.types.is_timestamp(kind) else "sc:Text"
-
-
-def _has_boxes(export: Export) -> bool:
-    return any(image.item.boxes for image in export.images)
-
-
-def _boxes(export: Export) -> str:
-    text = io.StringIO(newline="")
-    out = csv.writer(text, lineterminator="\n")
-    out.writerow(["image_id", "label", "x", "y", "width", "height"])
-    for image in export.images:
-        out.writerows([image.item.image_id, b.label, b.x, b.y, b.width, b.height] for b in image.item.boxes)
-    return text.getvalue()
 
 
 # --- what a person must know before using it

@@ -23,11 +23,12 @@ class Exported:
 class Export:
     """An export that is being made in `folder`; its images in the order of their ids.
 
-    `notes`: lines for the person at the terminal.
+    `usage`: how it is loaded, a line of code with {folder} and {part}. `notes`: lines for the person at the terminal.
     """
 
     folder: Path
     selection: Selection
+    usage: str
     images: list[Exported] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
 
@@ -40,6 +41,11 @@ class Export:
         """The parts; only None where there are none."""
         return self.selection.parts or (None,)
 
+    @property
+    def boxes(self) -> int:
+        """How many boxes its images have."""
+        return sum(len(image.item.boxes) for image in self.images)
+
     def save(self, path: str, text: str) -> None:
         """Write `text` to the file `path` below the folder."""
         target = self.folder / path
@@ -51,7 +57,7 @@ class Format(Protocol):
     """One format.
 
     `kinds`: formats of pictures that its readers read. `deep`: they keep more than 8 bits per value. `usage`: how it is
-    loaded, a line of code with {folder} and {part}.
+    loaded, as in Export.
     """
 
     name: str

@@ -27,6 +27,8 @@ class ImageFolder:
         """Write images.csv, and the folders of classes that a part lacks."""
         save_listing(export)
         complete_classes(export)
+        if export.boxes:
+            export.notes.append("boxes are not in it: folders have no place for them")
 
 
 def leave_out_unnamed(selection: Selection) -> None:
@@ -58,7 +60,9 @@ def complete_classes(export: Export) -> None:
         lacking = [name for name in export.selection.objects if name not in there]
         for name in lacking:
             (export.folder / parts[part] / objects[name]).mkdir(parents=True)
-        if lacking:
+        if len(lacking) == len(export.selection.objects):
+            export.notes.append(f"{part} has no picture")
+        elif lacking:
             export.notes.append(
                 f"{part} has no picture of {', '.join(lacking)}: their folders are there and empty, so that classes "
                 "have the same numbers in all parts; ImageFolder wants allow_empty=True for it"

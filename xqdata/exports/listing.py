@@ -1,4 +1,4 @@
-"""images.csv: a row for each picture, which `xqdata ingest` and `xqdata audit --split-file` read."""
+"""Tables: images.csv, which `xqdata ingest` and `xqdata audit --split-file` read, and boxes.csv."""
 
 from __future__ import annotations
 
@@ -9,16 +9,11 @@ from xqdata.exports.columns import written
 from xqdata.exports.format import Export
 
 LISTING = "images.csv"
+BOXES = "boxes.csv"
 
 
-def save_listing(export: Export) -> str:
+def save_listing(export: Export) -> None:
     """Write images.csv: the file, its part and group where there is a split, what is told of it, and checksums."""
-    export.save(LISTING, listing(export))
-    return LISTING
-
-
-def listing(export: Export) -> str:
-    """The text of images.csv."""
     told = export.selection.columns.names
     split = ["split", "group"] if export.selection.split else []
     text = io.StringIO(newline="")
@@ -29,4 +24,16 @@ def listing(export: Export) -> str:
         cells = [written(name, item.told[name], item.extra) for name in told]
         mine = [item.part, item.group] if split else []
         out.writerow([image.written.file, *mine, *cells, image.written.sha256, item.sha256])
-    return text.getvalue()
+    export.save(LISTING, text.getvalue())
+
+
+def save_boxes(export: Export) -> None:
+    """Write boxes.csv, where there are boxes: a row for each, its image by id, edges and sizes in pixels."""
+    if not export.boxes:
+        return
+    text = io.StringIO(newline="")
+    out = csv.writer(text, lineterminator="\n")
+    out.writerow(["image_id", "label", "x", "y", "width", "height"])
+    for image in export.images:
+        out.writerows([image.item.image_id, b.label, b.x, b.y, b.width, b.height] for b in image.item.boxes)
+    export.save(BOXES, text.getvalue())

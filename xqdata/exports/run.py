@@ -42,13 +42,15 @@ _SHARD = 32
 
 @dataclass(frozen=True)
 class Result:
-    """What was exported. `parts`: images by part, `ways`: pictures by what was done with them.
+    """What was exported.
 
-    `unnamed`: images without an object; `mixed`: with several. `left_out`: images that are not in it, by reason.
+    `usage`: how it is loaded. `parts`: images by part; `ways`: pictures by what was done with them. `unnamed`: images
+    without an object; `mixed`: with several. `left_out`: images that are not in it, by reason.
     """
 
-    format: Format
+    format: str
     folder: Path
+    usage: str
     split: str | None
     images: int
     parts: Mapping[str, int]
@@ -81,11 +83,12 @@ def export(project: Project, taxonomy: Taxonomy, request: Request) -> Result:
     orders = [Order(item.scan, place, item.sha256) for item, place in zip(selection.items, places, strict=True)]
     with appearing(target) as folder:
         written = _write(folder, orders, rules, request)
-        exported = Export(folder, selection, [Exported(item, written[item.image_id]) for item in selection.items])
+        images = [Exported(item, written[item.image_id]) for item in selection.items]
+        exported = Export(folder, selection, made.usage, images)
         made.finish(exported)
         exported.save(MARK, _mark(request, exported))
         size = sum(file.stat().st_size for file in folder.rglob("*") if file.is_file())
-    return _result(made, request, exported, size)
+    return _result(request, exported, size)
 
 
 def _check_place(project: Project, target: Path) -> None:
@@ -151,7 +154,7 @@ def _mark(request: Request, made: Export) -> str:
     return json.dumps(told, ensure_ascii=False, indent=2) + "\n"
 
 
-def _result(made: Format, request: Request, done: Export, size: int) -> Result:
+def _result(request: Request, done: Export, size: int) -> Result:
     items = [image.item for image in done.images]
     left = {reason: number for reason, number in done.selection.left_out.items() if number}
     linked = sum(image.written.linked for image in done.images)
@@ -159,15 +162,16 @@ def _result(made: Format, request: Request, done: Export, size: int) -> Result:
     if request.link and linked < len(items):
         notes.append(f"{len(items) - linked:,} pictures are no links: they were changed, or lie on another disk")
     return Result(
-        format=made,
+        format=request.format,
         folder=request.folder,
+        usage=done.usage.format(folder=request.folder, part=next(iter(done.selection.parts), "")),
         split=done.selection.split,
         images=len(items),
         parts={part: len(done.of(part)) for part in done.selection.parts},
         ways=dict(Counter(image.written.way for image in done.images)),
         unnamed=sum(not item.objects for item in items),
         mixed=sum(len(item.objects) > 1 for item in items),
-        boxes=sum(len(item.boxes) for item in items),
+        boxes=done.boxes,
         linked=linked,
         bytes=size,
         left_out=left,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from xqdata.exports.format import Export
-from xqdata.exports.listing import save_listing
+from xqdata.exports.listing import save_boxes, save_listing
 from xqdata.exports.pictures import USUAL, Place
 from xqdata.exports.selection import Selection
 
@@ -11,7 +11,7 @@ PICTURES = "images"
 
 
 class Table:
-    """images/ID and images.csv."""
+    """images/ID, images.csv, and boxes.csv where there are boxes."""
 
     name = "csv"
     kinds = USUAL
@@ -23,5 +23,6 @@ class Table:
         return [Place(f"{PICTURES}/{item.image_id}") for item in selection.items]
 
     def finish(self, export: Export) -> None:
-        """Write the table."""
+        """Write the tables."""
         save_listing(export)
+        save_boxes(export)

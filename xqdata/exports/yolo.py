@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import math
-from typing import Any
+from collections.abc import Sequence
 
 import yaml
 
-from xqdata.exports.coco import part_places
+from xqdata.exports.coco import in_order, part_places
 from xqdata.exports.format import Export
 from xqdata.exports.imagefolder import class_places, complete_classes, leave_out_unnamed
 from xqdata.exports.listing import save_listing
@@ -31,7 +31,7 @@ class Yolo:
     name = "yolo"
     kinds = USUAL
     deep = False
-    usage = "yolo train data={folder}/dataset.yaml (without boxes: yolo classify train data={folder})"
+    usage = "yolo detect train data={folder}/dataset.yaml"
 
     def places(self, selection: Selection) -> list[Place]:
         """Where each picture goes, by the task."""
@@ -47,9 +47,10 @@ class Yolo:
         items = [image.item for image in export.images]
         if not _detects(items):
             export.notes.append("no image has a box: the folders are those of YOLO's classification")
+            export.usage = "yolo classify train data={folder}"
             complete_classes(export)
             return
-        names = sorted({box.label for item in items for box in item.boxes})
+        names = in_order(box.label for item in items for box in item.boxes)
         numbers = {name: number for number, name in enumerate(names)}
         for image in export.images:
             rows = [_row(numbers[box.label], box, image.item.size) for box in image.item.boxes]
@@ -79,10 +80,13 @@ def _yaml(export: Export, names: list[str]) -> str:
     named = {part: f"{PICTURES}/{parts[part]}" for part in export.selection.parts} or {_ONLY_PART: PICTURES}
     if "val" not in named:
         export.notes.append("there is no part val: Ultralytics wants one in dataset.yaml")
-    return dumped({**named, "names": dict(enumerate(names))})
+    return dumped(named, names)
 
 
-def dumped(document: dict[str, Any]) -> str:
-    """`document` as YAML, in which a class called `no`, `007` or `a: b` stays a text of one line."""
-    text: str = yaml.safe_dump(document, allow_unicode=True, sort_keys=False, width=math.inf)
+def dumped(parts: dict[str, str], names: Sequence[str]) -> str:
+    """Parts and classes as YAML, in which a class called `no`, `007` or `a: b` stays a text of one line."""
+    # Unicode's own line breaks would be written as they are, and read as blanks.
+    readable = all(name.isprintable() for name in names)
+    document = {**parts, "names": dict(enumerate(names))}
+    text: str = yaml.safe_dump(document, allow_unicode=readable, sort_keys=False, width=math.inf)
     return text
