@@ -27,6 +27,7 @@ COMMANDS = {
     "split": ("xqdata.cli.split", "Divide the images into parts that share nothing, with a certificate."),
     "audit": ("xqdata.cli.audit", "Find what crosses the parts of a split, and what else makes its score untrue."),
     "export": ("xqdata.cli.export", "Write the dataset in a format that other tools read."),
+    "view": ("xqdata.cli.view", "Browse images, labels, duplicates, splits, audits and runs in FiftyOne."),
     "status": ("xqdata.cli.status", "Show which tables stand, what they hold, and which are stale."),
     "taxonomy": ("xqdata.cli.taxonomy", "List the objects and scan types that names are matched with."),
     "simulate": ("xqdata.cli.simulate", "Make a simulated scanner export with planted faults and known truth."),

@@ -1,0 +1,312 @@
+"""From plain values to one dataset in FiftyOne, updated in place: only what changed is touched.
+
+What was put into the dataset is remembered, value by value, in a collection of the same database. So an update knows
+what changed in the tables, and what a person changed in FiftyOne: that stays as it is until somebody brings it into the
+label log. Tags are people's alone, and never touched.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import fiftyone as fo
+import xxhash
+from bson import ObjectId
+from fiftyone.core import odm
+from pymongo import ReplaceOne
+
+from xqdata.app.content import EDITABLE, Content, Progress, Values, plain
+from xqdata.app.kinds import KINDS, made
+from xqdata.errors import InputError
+from xqdata.manifest import Project
+
+KEY = "xqdata"  # of what we remember in the dataset's info
+GROUP = "scan"  # the field of the dataset that joins the slices of one scan
+_BATCH = 500
+_FILE, _SLICE = " file", " slice"  # beside the fields in what is remembered; no field bears such a name
+
+
+@dataclass
+class Loaded:
+    """What loading did: images by what became of them. `edited`: values that people changed in FiftyOne and that
+    are not in the label log; `kept`: images that are gone but bear such changes.
+    """
+
+    added: int = 0
+    updated: int = 0
+    unchanged: int = 0
+    removed: int = 0
+    edited: int = 0
+    kept: int = 0
+    unread: dict[str, str] = field(default_factory=dict)
+
+
+def remembered(dataset: fo.Dataset) -> Any:
+    """The collection of what was put into `dataset`: `_id` is the image, `values` the plain values by field."""
+    return odm.get_db_conn()[f"xqdata.{dataset._doc.id}"]
+
+
+def open_dataset(name: str, project: Project, shared: bool) -> fo.Dataset:
+    """The dataset called `name`, made where there is none. Raises InputError where it is not this project's."""
+    if not fo.dataset_exists(name):
+        dataset = fo.Dataset(name, persistent=True)
+        dataset.info = {KEY: {"project": str(project.folder)}}
+        dataset.add_sample_field("image_id", fo.StringField, description="the row of images")
+        dataset.create_index("image_id", unique=True)
+        dataset.save()
+        return dataset
+    dataset = fo.load_dataset(name)
+    owner = dataset.info.get(KEY, {}).get("project")
+    if owner is None or (shared and owner != str(project.folder)):
+        whose = f"belongs to the project {owner}" if owner else "was not made by xqdata"
+        raise InputError(f"the dataset {name} {whose}", where="--name", hint="give the dataset another name by --name")
+    if owner != str(project.folder):  # a project that moved brought its database along
+        note(dataset, project=str(project.folder))
+    return dataset
+
+
+def note(dataset: fo.Dataset, **told: Any) -> None:
+    """Remember something of the dataset as a whole."""
+    dataset.info[KEY] = {**dataset.info.get(KEY, {}), **told}
+    dataset.save()
+
+
+def load(dataset: fo.Dataset, found: Content, files: Sequence[Path], progress: Progress) -> Loaded:
+    """Bring `dataset` to what `found` holds. `files`: the picture to show, for each row of `found.rows`."""
+    ids = found.rows["image_id"].to_pylist()
+    before = {row["_id"]: row["values"] for row in remembered(dataset).find()}
+    present = dict(zip(*dataset_values(dataset, ["image_id", "id"]), strict=True))
+    before = {image: values for image, values in before.items() if image in present}
+    _declare(dataset, found)
+    wanted = {
+        image: {**found.values[image], _FILE: str(file), **_sliced(found, image)}
+        for image, file in zip(ids, files, strict=True)
+    }
+    now = {image: {name: plain(value) for name, value in values.items()} for image, values in wanted.items()}
+    done = Loaded()
+    people = _edits(dataset, before)
+    done.edited = sum(len(changed) for changed in people.values())
+    _remove(dataset, [image for image in before if image not in found.standing], people, done)
+    new = [image for image in ids if image not in before]
+    _add(dataset, found, [image for image in new if image not in present], wanted, progress)
+    done.added = len(new)
+    _update(dataset, found, _changes(before, now, people), wanted, before, done)
+    _remember(dataset, {image: now[image] for image in new})
+    done.unchanged = len(ids) - done.added - done.updated
+    return done
+
+
+def dataset_values(dataset: fo.Dataset, fields: list[str]) -> list[list[Any]]:
+    """Values of every sample, of every slice."""
+    found: list[list[Any]] = flat(dataset).values(fields)
+    return found
+
+
+def flat(dataset: fo.Dataset) -> Any:
+    """The samples of all slices one by one; the dataset itself where it has none."""
+    return dataset.select_group_slices(media_type="image") if dataset.media_type == "group" else dataset
+
+
+def _sliced(found: Content, image: str) -> Values:
+    return {_SLICE: list(found.slices[image])} if found.slices else {}
+
+
+# --- the fields
+
+
+def _declare(dataset: fo.Dataset, found: Content) -> None:
+    """Make the fields that are not there yet, so that empty ones and their hints are there, too."""
+    schema = dataset.get_field_schema()
+    for each in found.fields:
+        if each.name not in schema:
+            dataset.add_sample_field(each.name, description=each.says, **KINDS[each.kind].declared())
+    if found.slices and dataset.group_field is None:
+        _into_groups(dataset)
+
+
+def _into_groups(dataset: fo.Dataset) -> None:
+    """A dataset of single pictures becomes one of scans, each picture the slice `main` of its own."""
+    dataset.add_group_field(GROUP, default="main")
+    samples = dataset._sample_collection
+    samples.update_many({}, [{"$set": {GROUP: _group_document("main", "$_id")}}])
+    dataset._doc.group_media_types = {"main": "image"}
+    dataset.save()
+    dataset.reload()
+
+
+def _group_document(name: str, number: Any) -> dict[str, Any]:
+    return {"_id": number, "_cls": "Group", "name": name}
+
+
+def _group(told: Sequence[str]) -> Any:
+    scan, name = told
+    return fo.Group(id=str(_number(scan))).element(name)
+
+
+def _number(scan: str) -> ObjectId:
+    return ObjectId(xxhash.xxh3_128_hexdigest(scan.encode())[:24])
+
+
+# --- what people did
+
+
+def _edits(dataset: fo.Dataset, before: Mapping[str, Values]) -> dict[str, dict[str, Any]]:
+    """By image and field what people made of the values that were put there."""
+    schema = dataset.get_field_schema()
+    fields = [name for name in EDITABLE if name in schema]
+    if not before or not fields:
+        return {}
+    ids, *columns = dataset_values(dataset, ["image_id", *fields])
+    found: dict[str, dict[str, Any]] = {}
+    for name, column in zip(fields, columns, strict=True):
+        back = KINDS[_editable_kind(name)].back
+        assert back is not None
+        for image, value in zip(ids, column, strict=True):
+            if image in before and (seen := back(value)) != before[image].get(name):
+                found.setdefault(image, {})[name] = seen
+    return found
+
+
+def _editable_kind(name: str) -> str:
+    return {"objects": "labels", "specimens": "strings"}.get(name, "label")
+
+
+def edits(dataset: fo.Dataset) -> dict[str, dict[str, tuple[Any, Any]]]:
+    """By image and field what was put into FiftyOne and what stands there now, where people changed it."""
+    before = {row["_id"]: row["values"] for row in remembered(dataset).find()}
+    return {
+        image: {name: (before[image].get(name), seen) for name, seen in changed.items()}
+        for image, changed in _edits(dataset, before).items()
+    }
+
+
+# --- samples
+
+
+def _remove(dataset: fo.Dataset, gone: Sequence[str], people: Mapping[str, Any], done: Loaded) -> None:
+    """Take out images that are gone, unless a person changed or tagged them: that would be lost."""
+    if not gone:
+        return
+    ids, samples, tags = dataset_values(dataset, ["image_id", "id", "tags"])
+    tagged = {image for image, told in zip(ids, tags, strict=True) if told}
+    going = {image for image in gone if image not in people and image not in tagged}
+    dataset.delete_samples([sample for image, sample in zip(ids, samples, strict=True) if image in going])
+    remembered(dataset).delete_many({"_id": {"$in": sorted(going)}})
+    done.removed, done.kept = len(going), len(gone) - len(going)
+
+
+def _add(
+    dataset: fo.Dataset, found: Content, new: Sequence[str], wanted: Mapping[str, Values], progress: Progress
+) -> None:
+    kinds = {each.name: each.kind for each in found.fields}
+    sizes = zip(*(found.rows[name].to_pylist() for name in ("image_id", "width", "height")), strict=True)
+    size = {image: (width, height) for image, width, height in sizes}
+    progress("loading", 0, len(new))
+    for start in range(0, len(new), _BATCH):
+        some = new[start : start + _BATCH]
+        dataset.add_samples([_sample(wanted[image], kinds, size[image]) for image in some], progress=False)
+        progress("loading", start + len(some), len(new))
+
+
+def _sample(values: Values, kinds: Mapping[str, str], size: tuple[int, int]) -> fo.Sample:
+    told = {name: made(kinds[name], value) for name, value in values.items() if name in kinds}
+    if _SLICE in values:
+        told[GROUP] = _group(values[_SLICE])
+    metadata = fo.ImageMetadata(width=size[0], height=size[1])
+    return fo.Sample(filepath=values[_FILE], metadata=metadata, **told)
+
+
+def _changes(
+    before: Mapping[str, Values], now: Mapping[str, Values], people: Mapping[str, Mapping[str, Any]]
+) -> Iterator[tuple[str, str, bool]]:
+    """(image, field, whether to write it) of the values that differ from what was put there.
+
+    Where a person changed the value too it is not written, and remembered only if both came to the same.
+    """
+    for image, values in now.items():
+        old = before.get(image)
+        if old is None:
+            continue
+        for name in {*old, *values}:
+            ours = values.get(name)
+            if ours == old.get(name):
+                continue
+            if name not in people.get(image, {}):
+                yield image, name, True
+            elif people[image][name] == ours:
+                yield image, name, False
+
+
+def _update(
+    dataset: fo.Dataset,
+    found: Content,
+    changes: Iterable[tuple[str, str, bool]],
+    wanted: Mapping[str, Values],
+    before: Mapping[str, Values],
+    done: Loaded,
+) -> None:
+    kinds = {each.name: each.kind for each in found.fields}
+    columns: dict[str, dict[str, Any]] = {}
+    touched: dict[str, Values] = {}
+    for image, name, write in changes:
+        value = wanted[image].get(name)
+        touched.setdefault(image, dict(before[image]))[name] = plain(value)
+        if write:
+            columns.setdefault(name, {})[image] = value
+    every = flat(dataset)
+    for name, values in columns.items():
+        if name == _SLICE:
+            _regroup(dataset, values)
+        elif name == _FILE:
+            every.set_values("filepath", values, key_field="image_id")
+        elif name in kinds:
+            told = {image: made(kinds[name], value) for image, value in values.items()}
+            every.set_values(name, told, key_field="image_id")
+        elif name in dataset.get_field_schema():  # no image has it any more
+            every.set_values(name, dict.fromkeys(values), key_field="image_id")
+    _remember(dataset, touched)
+    done.updated = len(touched)
+
+
+def _regroup(dataset: fo.Dataset, values: Mapping[str, Sequence[str] | None]) -> None:
+    """FiftyOne has no way to put a sample into another group, so this goes to the database."""
+    from pymongo import UpdateOne
+
+    told = {image: (value or (image, "main")) for image, value in values.items()}
+    writes = [
+        UpdateOne({"image_id": image}, {"$set": {GROUP: _group_document(name, _number(scan))}})
+        for image, (scan, name) in told.items()
+    ]
+    dataset._sample_collection.bulk_write(writes, ordered=False)
+    dataset._doc.group_media_types.update({name: "image" for _, name in told.values()})
+    dataset.save()
+    dataset.reload()
+
+
+def _remember(dataset: fo.Dataset, now: Mapping[str, Values]) -> None:
+    writes = [
+        ReplaceOne({"_id": image}, {"values": {k: v for k, v in values.items() if v is not None}}, upsert=True)
+        for image, values in now.items()
+    ]
+    if writes:  # sent in pieces by the driver
+        remembered(dataset).bulk_write(writes, ordered=False)
+
+
+def forget(dataset: fo.Dataset, found: Content, stands: Callable[[str], bool]) -> None:
+    """Take away the fields of splits, audits and runs that are gone; `stands`: whether a source is still there."""
+    sources = dict(dataset.info.get(KEY, {}).get("sources", {}))
+    sources |= {each.name: each.source for each in found.fields if each.source}
+    sources |= {run.correct: f"runs/{run.run.name}" for run in found.runs}
+    current = {each.name for each in found.fields}
+    gone = [name for name, source in sources.items() if name not in current and not stands(source)]
+    for name in set(gone) & set(dataset.list_evaluations()):
+        dataset.delete_evaluation(name)
+    schema = dataset.get_field_schema()
+    if fields := [name for name in gone if name in schema]:
+        dataset.delete_sample_fields(fields)
+    if gone:
+        remembered(dataset).update_many({}, {"$unset": {f"values.{name}": "" for name in gone}})
+    note(dataset, sources={name: source for name, source in sources.items() if name not in gone})

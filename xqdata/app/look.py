@@ -1,0 +1,134 @@
+"""How the App shows the dataset: the order of its sidebar, and colours that mean the same object in every project."""
+
+from __future__ import annotations
+
+import colorsys
+import json
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import fiftyone as fo
+import pyarrow.compute as pc
+import xxhash
+
+from xqdata.app.content import Content, Field
+from xqdata.app.load import KEY, note
+from xqdata.taxonomy import Taxonomy
+
+# Groups of the sidebar from top to bottom; those of runs stand behind the labels. True: open at first.
+_SHELVES = {
+    "labels": True,
+    "duplicates": True,
+    "splits": True,
+    "together": False,
+    "acquisition": False,
+    "quality": False,
+    "file": False,
+}
+# Shown on the pictures of the grid at first: more would hide them.
+_ACTIVE = ("object", "objects", "scan_type")
+# Parts and right or wrong, by Paul Tol's scheme that also the colour-blind tell apart.
+_FIXED = {"train": "#4477AA", "val": "#CCBB44", "test": "#EE6677", "True": "#228833", "False": "#EE6677"}
+_GOLDEN = 0.618033988749895
+_FOREGROUND = "#66CCEE"
+
+
+def arrange(dataset: fo.Dataset, found: Content, taxonomy: Taxonomy) -> None:
+    """Set sidebar, colours and what is shown at first, unless a person has arranged them in the App since."""
+    shelves = _sidebar(dataset, found.fields)
+    colours = _colours(found, taxonomy)
+    wanted = {
+        "sidebar_groups": shelves,
+        "color_scheme": colours,
+        "active_fields": fo.ActiveFields(paths=_active(found)),
+    }
+    noted = dict(dataset.info.get(KEY, {}).get("look", {}))
+    for name, value in wanted.items():
+        standing = getattr(dataset.app_config, name)
+        if standing is not None and name in noted and _print(standing) != noted[name]:
+            continue  # a person's
+        setattr(dataset.app_config, name, value)
+        noted[name] = _print(value)
+    dataset.save()
+    note(dataset, look=noted)
+
+
+def _active(found: Content) -> list[str]:
+    names = {each.name for each in found.fields}
+    return [name for name in (*_ACTIVE, *(run.predicted for run in found.runs[-1:])) if name in names]
+
+
+def _sidebar(dataset: fo.Dataset, fields: Sequence[Field]) -> list[fo.SidebarGroupDocument]:
+    """Ours in our order; fields that a person made, or that no table fills any more, come last."""
+    runs = list(dict.fromkeys(each.shelf for each in fields if each.shelf.startswith("run ")))
+    order = [*list(_SHELVES)[:1], *reversed(runs), *list(_SHELVES)[1:]]
+    paths = {shelf: [each.name for each in fields if each.shelf == shelf] for shelf in order}
+    for run in runs:  # FiftyOne makes this field, when it evaluates
+        predicted = next(name for name in paths[run] if name.startswith("run_"))
+        correct = predicted.replace("run_", "correct_", 1)
+        if correct not in paths[run] and correct in dataset.get_field_schema():
+            paths[run].append(correct)
+    told = {path for group in paths.values() for path in group}
+    hidden = ("id", "filepath", "created_at", "last_modified_at")
+    extra = [name for name in dataset.get_field_schema() if name not in (*told, *hidden, "tags", "metadata")]
+    every = [
+        fo.SidebarGroupDocument(name="tags", paths=["tags"], expanded=True),
+        *(
+            fo.SidebarGroupDocument(name=shelf, paths=group, expanded=_SHELVES.get(shelf, True))
+            for shelf, group in paths.items()
+            if group
+        ),
+        fo.SidebarGroupDocument(name="other", paths=extra, expanded=False),
+        fo.SidebarGroupDocument(name="fiftyone", paths=list(hidden), expanded=False),
+    ]
+    return [group for group in every if group.paths]
+
+
+def _colours(found: Content, taxonomy: Taxonomy) -> fo.ColorScheme:
+    names = {name for each in found.rows["objects"].to_pylist() for name in each or ()}
+    types = set(pc.unique(found.rows["scan_type"].drop_null()).to_pylist())
+    objects = _by_value(taxonomy.objects, sorted(names), 0.65, 0.85)
+    scan_types = _by_value(taxonomy.scan_types, sorted(types), 0.35, 0.75)
+    fields = [
+        _field(each.name, scan_types if each.name == "scan_type" else objects, "label")
+        for each in found.fields
+        if each.kind in ("label", "labels", "prediction", "predictions", "boxes")
+    ]
+    fields += [
+        {"path": name, "fieldColor": _FIXED["train"], "valueColors": _fixed()}
+        for name in (*found.splits.values(), *(run.correct for run in found.runs))
+    ]
+    fields.append({"path": "foreground", "fieldColor": _FOREGROUND, "colorByAttribute": "label",
+                   "valueColors": [{"value": "foreground", "color": _FOREGROUND}]})  # fmt: skip
+    return fo.ColorScheme(color_by="value", fields=fields, color_pool=[c["color"] for c in objects[:20]], opacity=0.4)
+
+
+def _field(path: str, colours: list[dict[str, str]], attribute: str) -> dict[str, object]:
+    return {"path": path, "colorByAttribute": attribute, "valueColors": colours}
+
+
+def _fixed() -> list[dict[str, str]]:
+    return [{"value": value, "color": colour} for value, colour in _FIXED.items()]
+
+
+def _by_value(known: Iterable[str], present: Iterable[str], saturation: float, value: float) -> list[dict[str, str]]:
+    """A colour for every name: of the taxonomy by its place there, of others by their letters."""
+    order = {name: n for n, name in enumerate(known)}
+    told = {name: n * _GOLDEN for name, n in order.items()}
+    for name in present:
+        told.setdefault(name, xxhash.xxh3_64_intdigest(name.encode()) / 2**64)
+    return [
+        {"value": name, "color": _hex(hue % 1, saturation, value - 0.2 * (order.get(name, 0) % 2))}
+        for name, hue in told.items()
+    ]
+
+
+def _hex(hue: float, saturation: float, value: float) -> str:
+    return "#" + "".join(f"{round(255 * channel):02X}" for channel in colorsys.hsv_to_rgb(hue, saturation, value))
+
+
+def _print(value: Any) -> str:
+    """A fingerprint of a part of the App's settings."""
+    parts = value if isinstance(value, list) else [value]
+    told = [part.to_dict() if hasattr(part, "to_dict") else dict(part) for part in parts]
+    return xxhash.xxh3_64_hexdigest(json.dumps(told, sort_keys=True, default=str).encode())
