@@ -144,6 +144,18 @@ def test_two_at_once_do_not_mix(tmp_path):
     assert contents(tmp_path / "out") == {"a": b"first"}
 
 
+def test_a_folder_that_cannot_be_made_is_one_line(laboratory, make, tmp_path):
+    save(tmp_path / "file", b"in the way")
+    for place in ("file/out", "x" * 250):
+        with pytest.raises(InputError, match="cannot be written"):
+            make(laboratory, "csv", place)
+
+
+def test_dots_in_the_path_are_followed(laboratory, make, tmp_path):
+    make(laboratory, "csv", "not there/../out")
+    assert [path.name for path in tmp_path.iterdir()] == ["out"]
+
+
 def test_check_free_takes_an_empty_folder_and_none(tmp_path):
     (tmp_path / "empty").mkdir()
     check_free(tmp_path / "empty", "mark", False)

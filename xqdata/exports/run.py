@@ -70,7 +70,7 @@ def export(project: Project, taxonomy: Taxonomy, request: Request) -> Result:
     The folder appears when all is written. Raises InputError where it cannot be made, where no image is left, and for
     files that are gone or changed since ingest: an export never silently lacks what it was asked for.
     """
-    target = request.folder.absolute()
+    target = request.folder.absolute() if request.folder.is_symlink() else request.folder.resolve()
     _check_place(project, target)
     check_free(target, MARK, request.replace)
     made = FORMATS[request.format]

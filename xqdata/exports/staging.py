@@ -41,12 +41,15 @@ def appearing(target: Path) -> Iterator[Path]:
     """A new folder beside `target`, which takes its place when the block ends, and is removed if it fails.
 
     A process that is killed leaves a hidden folder, `.NAME.PID.part`; the next one removes it. Where `target` is there
-    it is replaced.
+    it is replaced. Raises InputError where it cannot be made.
     """
-    target.parent.mkdir(parents=True, exist_ok=True)
-    _remove_leftovers(target)
     made = target.with_name(f".{target.name}.{os.getpid()}{_PART}")
-    made.mkdir()
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        _remove_leftovers(target)
+        made.mkdir()
+    except OSError as error:
+        raise InputError(f"cannot be written ({error.strerror})", where=str(target)) from error
     with _held(made):
         try:
             yield made
