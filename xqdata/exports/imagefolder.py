@@ -8,6 +8,9 @@ from xqdata.exports.naming import folder_names
 from xqdata.exports.pictures import USUAL, Place
 from xqdata.exports.selection import Item, Selection
 
+# Names in a line; the others are counted.
+_SHOWN = 5
+
 
 class ImageFolder:
     """A folder for each part, in it one for each object; images.csv beside them holds what folders cannot tell."""
@@ -64,6 +67,11 @@ def complete_classes(export: Export) -> None:
             export.notes.append(f"{part} has no picture")
         elif lacking:
             export.notes.append(
-                f"{part} has no picture of {', '.join(lacking)}: their folders are there and empty, so that classes "
+                f"{part} has no picture of {_some(lacking)}: their folders are there and empty, so that classes "
                 "have the same numbers in all parts; ImageFolder wants allow_empty=True for it"
             )
+
+
+def _some(names: list[str]) -> str:
+    shown = ", ".join(names[:_SHOWN])
+    return shown if len(names) <= _SHOWN else f"{shown} and {len(names) - _SHOWN:,} more"

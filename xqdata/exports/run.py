@@ -38,6 +38,7 @@ FORMATS: Mapping[str, Format] = {
 # Says of a folder that it is an export, and what it was made from.
 MARK = "export.json"
 _SHARD = 32
+_FEW = 500
 
 
 @dataclass(frozen=True)
@@ -122,7 +123,7 @@ def _write(folder: Path, orders: Sequence[Order], rules: Rules, request: Request
 
 def _workers(orders: Sequence[Order], request: Request) -> int | None:
     # Starting workers takes longer than copying so few.
-    return 1 if request.workers is None and len(orders) <= 4 * _SHARD else request.workers
+    return 1 if request.workers is None and len(orders) <= _FEW else request.workers
 
 
 def _pieces(orders: Sequence[Order]) -> Iterator[list[Order]]:
