@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import os
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -153,15 +154,26 @@ def test_all_formats_are_tried_here():
     assert set(FORMATS) - set(READ_BACK) == {"webdataset"}  # ingest reads no tar files
 
 
+@pytest.fixture(scope="module")
+def real(tmp_path_factory, reference):
+    """Projects of real scans, by the name of their folder; each is ingested once."""
+
+    @cache
+    def call(name: str) -> Project:
+        project = Project(tmp_path_factory.mktemp(name))
+        ingest(project, resolve([str(Path(str(REAL)) / name)], {}), Config(), reference)
+        divide(project, parts=("train", "train", "val", "test"))
+        return project
+
+    return call
+
+
 @pytest.mark.real
 @pytest.mark.skipif(REAL is None, reason="XQDATA_REAL_DATA is not set")
 @pytest.mark.parametrize("name", ["cubox", "fishbones", "compass_xp"])
 @pytest.mark.parametrize("format", ["huggingface", "coco", "yolo", "csv", "croissant", "imagefolder"])
-def test_real_scans_come_back(make, tmp_path, reference, name, format):
-    project = Project(tmp_path / "project")
-    project.folder.mkdir()
-    ingest(project, resolve([str(Path(str(REAL)) / name)], {}), Config(), reference)
-    divide(project, parts=("train", "train", "val", "test"))
+def test_real_scans_come_back(real, make, tmp_path, reference, name, format):
+    project = real(name)
     if name == "fishbones" and format in ("imagefolder", "yolo"):
         with pytest.raises(InputError, match="200 without an object"):
             make(project, format)

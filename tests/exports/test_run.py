@@ -16,14 +16,17 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from assets.pictures import colour, encoded, save
+from assets.pictures import colour, deep, encoded, save
 from exports.conftest import divide, images, parts, read
 from xqdata import labels, manifest, schema
+from xqdata.config import Config
 from xqdata.errors import InputError, TableError
 from xqdata.exports import FORMATS
 from xqdata.exports.staging import appearing, check_free
+from xqdata.images import Limits, pages
+from xqdata.ingest import ingest, resolve
 from xqdata.labels import Event
-from xqdata.manifest import Origin
+from xqdata.manifest import Origin, Project
 
 
 def contents(folder: Path) -> dict[str, bytes]:
@@ -263,6 +266,37 @@ def test_a_random_split_is_told(own, make, reference):
     split(own, reference, Request(name="study", method="random"))
     result = make(own, "csv", split="study")
     assert any("made at random" in note for note in result.notes)
+
+
+def test_files_without_a_header_become_png(make, tmp_path, reference):
+    folder = tmp_path / "headerless"
+    save(folder / "raw/apple/1.raw", deep(seed=5).astype(">u2").tobytes())
+    asked = {"ingest": {"raw": [{"files": "*.raw", "width": 16, "height": 12, "byte_order": "big"}]}}
+    project = Project(folder)
+    ingest(project, resolve([str(folder / "raw")], {}), Config.model_validate(asked), reference)
+    make(project, "csv")
+    (picture,) = (tmp_path / "out/images").iterdir()
+    (page,) = pages(picture.read_bytes(), Limits())
+    assert np.array_equal(page.pixels, deep(seed=5))
+
+
+def test_a_name_that_ingest_would_part_is_told(make, tmp_path, reference):
+    folder = tmp_path / "parted"
+    save(folder / "raw/1.png")
+    project = read(folder, reference)
+    (image,) = images(project)
+    labels.append(project, [Event(datetime(2024, 1, 1), "me", "test", "object", image, "salt + pepper")])
+    assert any("salt + pepper" in note for note in make(project, "csv").notes)
+
+
+def test_a_secret_of_an_image_that_is_not_exported_is_one(make, tmp_path, reference):
+    folder = tmp_path / "secret"
+    rows = ["file,operator,session", "1.png,Kim,monday", "2.png,,Kim monday"]
+    save(folder / "raw/log.csv", "\n".join(rows).encode())
+    for number in (1, 2):
+        save(folder / f"raw/{number}.png", seed=number)
+    make(read(folder, reference), "csv", where="operator is None")
+    assert "Kim" not in (tmp_path / "out/images.csv").read_text()
 
 
 def test_the_record_says_what_it_was_made_from(laboratory, make, tmp_path):

@@ -53,7 +53,7 @@ def command(
 
     \b
     FORMAT
-      imagefolder   PART/OBJECT/picture: torchvision, Keras, timm
+      imagefolder   PART/OBJECT/picture, as torchvision reads it
       huggingface   PART/picture with metadata.parquet: datasets.load_dataset
       coco          pictures and a JSON file for each part; boxes where there are any
       yolo          images/ and labels/, or PART/OBJECT where there are no boxes

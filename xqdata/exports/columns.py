@@ -78,13 +78,13 @@ class Columns:
         return [aliases[each] for each in value] if isinstance(value, list) else aliases[value]
 
 
-def columns(images: pa.Table, private: bool) -> Columns:
-    """What is told of `images`. Without `private`, names that hold an operator's, a site's or a serial number's are
-    replaced by numbered ones, in the whole column.
+def columns(images: pa.Table, every: pa.Table, private: bool) -> Columns:
+    """What is told of `images`. Without `private`, names that hold an operator's, a site's or a serial number's, of
+    `every` image that there is, are replaced by numbered ones, in the whole column.
     """
     if private:
         return Columns((*TOLD, *PRIVATE, *MORE_PRIVATE))
-    secrets = {value for name in PRIVATE for value in pc.unique(images[name]).to_pylist() if value}
+    secrets = {value for name in PRIVATE for value in pc.unique(every[name]).to_pylist() if value}
     aliases = {}
     for name in _TIES:
         found = _values(images[name])

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 
 from xqdata.exports.columns import written
 from xqdata.exports.format import Export
 
+# What ingest takes for the end of one name and the beginning of another.
+_SEPARATORS = re.compile(r"[;|+]")
 LISTING = "images.csv"
 BOXES = "boxes.csv"
 
@@ -25,6 +28,9 @@ def save_listing(export: Export) -> None:
         mine = [item.part, item.group] if split else []
         out.writerow([image.written.file, *mine, *cells, image.written.sha256, item.sha256])
     export.save(LISTING, text.getvalue())
+    parted = sorted({name for image in export.images for name in image.item.objects if _SEPARATORS.search(name)})
+    if parted:
+        export.notes.append(f"{parted[0]!r} holds a sign that parts names, so xqdata ingest would read several objects")
 
 
 def save_boxes(export: Export) -> None:

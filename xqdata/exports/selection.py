@@ -111,7 +111,7 @@ def select(project: Project, taxonomy: Taxonomy, request: Request) -> Selection:
     if not images.num_rows:
         told = ", ".join(f"{number:,} {reason}" for reason, number in left.items() if number)
         raise InputError(f"no image is left to export ({told or 'there is none'})", where=request.where or "")
-    names = columns(images, request.private)
+    names = columns(images, raw, request.private)
     used = ["images", "labels", "detections", *([name] if name else []), *(["duplicates"] * request.kept_only)]
     inputs = {used: manifest.provenance(project, used).digest for used in used if manifest.exists(project, used)}
     selection = Selection(_items(project, images, names, parts, groups), names, name, (), inputs)
