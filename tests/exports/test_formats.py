@@ -289,6 +289,16 @@ def test_mlcroissant_validates_it_and_reads_its_records(laboratory, make, tmp_pa
     assert [record["splits/name"] for record in dataset.records("splits")] == [*NAMED]
 
 
+@pytest.mark.filterwarnings("ignore")
+def test_croissant_holds_folds(boxed, make, tmp_path, described):
+    divide(boxed, "folds", ("0", "1", "2"))
+    make(boxed, "croissant", split="folds")
+    dataset = described(tmp_path / "out")
+    assert not dataset.metadata.issues.errors
+    assert [record["splits/name"] for record in dataset.records("splits")] == ["0", "1", "2"]
+    assert len([*dataset.records("images")]) == 12
+
+
 def text(value: object) -> str | None:
     return value.decode() if isinstance(value, bytes) and value != b"nan" else None
 

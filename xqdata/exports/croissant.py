@@ -120,8 +120,12 @@ def _record_sets(export: Export) -> Iterator[dict[str, Any]]:
 
 
 def _splits(export: Export) -> dict[str, Any]:
-    fields = [_field("splits/name", "sc:Text"), _field("splits/url", "sc:URL")]
-    data = [{"splits/name": part, "splits/url": _SPLITS.get(part, "cr:Split")} for part in export.selection.parts]
+    fields = [_field("splits/name", "sc:Text")]
+    data = [{"splits/name": part} for part in export.selection.parts]
+    if set(export.selection.parts) <= _SPLITS.keys():  # folds have no name of their own there
+        # The specification says cr:Split, and mlcroissant wants one of schema.org's types.
+        fields.append(_field("splits/url", "sc:URL") | {"dataType": ["sc:URL", "cr:Split"]})
+        data = [{**row, "splits/url": _SPLITS[row["splits/name"]]} for row in data]
     return {**_record_set("splits", fields), "dataType": "cr:Split", "key": {"@id": "splits/name"}, "data": data}
 
 
