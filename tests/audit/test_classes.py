@@ -90,7 +90,7 @@ def test_the_finding_names_the_class_and_the_machine(project: Project, look: Loo
     scanned(project, families=3)
     found = by_kind(look())["confounding-scanner"]
     assert found.severity == "medium"
-    assert found.detail.startswith("kind04 was scanned on B only (36 images), of the other classes 50%")
+    assert found.detail.startswith("class kind04 was scanned on B only (36 images), of the other classes 50%")
     assert counts(found) == (252, 504, 0)  # all of them, since the label as a whole goes with it, too
     assert len(pairs_of(look(), "confounding-scanner")) == 36
     assert "only-scanner" not in by_kind(look())
@@ -101,4 +101,4 @@ def test_what_chance_may_have_done_is_told_for_information(project: Project, loo
     found = by_kind(look())
     assert "confounding-scanner" not in found
     assert found["only-scanner"].severity == "info"
-    assert found["only-scanner"].detail.startswith("kind04 was scanned on B only, in 1 family of scans")
+    assert found["only-scanner"].detail.startswith("class kind04 was scanned on B only, in 1 family of scans")

@@ -59,9 +59,20 @@ def test_what_a_part_lacks(project: Project, look: Look) -> None:
     finding = by_kind(look())["missing-objects"]
     assert counts(finding) == (0, 1, 0)
     assert (
-        "test lacks 1 of 2 objects (honey), val lacks 1 of 2 objects (honey), train has every object" in finding.detail
+        "test lacks 1 of 2 classes (honey), val lacks 1 of 2 classes (honey), train has every class" in finding.detail
     )
     assert not finding.intended
+
+
+def test_images_of_several_objects_count_as_the_split_counts_them(project: Project, look: Look) -> None:
+    rows = [scan(n, "egg") for n in "abd"] + [scan("c", None, objects=["egg", "honey"])]
+    parted(project, rows, FOUR, request=Request().told())
+    assert "missing-objects" not in by_kind(look())
+    divide(project, FOUR, request=Request(stratify=("objects",)).told())
+    assert "test lacks 1 of 2 classes (honey)" in by_kind(look())["missing-objects"].detail
+    # Of a split that xqdata did not make nobody knows: where most show several objects, each counts.
+    parted(project, [scan("a", "egg"), *(scan(n, None, objects=["egg", "tea"]) for n in "bcd")], FOUR)
+    assert "test lacks 1 of 2 classes (tea)" in by_kind(look())["missing-objects"].detail
 
 
 def test_what_by_asks_for_is_intended(project: Project, look: Look) -> None:

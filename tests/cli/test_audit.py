@@ -62,7 +62,10 @@ def findings(folder: Path, *arguments: str) -> dict[str, dict[str, object]]:
 def test_a_clean_split_says_so_plainly(project: Path) -> None:
     assert all(finding["severity"] != "high" for finding in findings(project).values())
     shown = run(project, "audit").stdout
-    assert "\nCLEAN Nothing crosses the parts" in shown
+    look = sum(f["severity"] == "medium" and not f["intended"] for f in findings(project).values())
+    assert look
+    told = f"{look} thing{'' if look == 1 else 's'} to look at: see medium."
+    assert f"\nNO LEAK FOUND Nothing was found in two parts that makes the score too good. {told}" in shown
     assert run(project, "audit", "--fail-on", "high").returncode == 0
 
 
@@ -105,13 +108,36 @@ def test_the_page_stands_alone_and_tells_the_same(project: Path) -> None:
         assert f'data-unit="pairs">{finding["pairs"]:,}</td>' in page or not finding["pairs"]
     assert page.count("<img") >= 4
     run(project, "audit", "--report", "pages/clean.html")
-    assert "Yes: nothing was found" in (project / "pages" / "clean.html").read_text(encoding="utf-8")
+    clean = (project / "pages" / "clean.html").read_text(encoding="utf-8")
+    assert "Yes: no image of one part was found" in clean
+    assert "to look at</a>" in clean
+
+
+def test_advice_names_both_ways_to_a_clean_split(project: Project) -> None:
+    advice = "split again with xqdata split, or mend this split with xqdata split --repair study"
+    assert advice in findings(project, "--name", "study")["specimens"]["detail"]
+    told = json.loads(run(project, "audit", "--name", "study", "--json").stdout)
+    assert advice.endswith(told["repair"])
+    run(project, "split", "--repair", "study", "--quiet")
+    assert all(finding["severity"] != "high" for finding in findings(project, "--name", "study-repaired").values())
+
+
+def test_the_first_missing_step_is_named(tmp_path: Path) -> None:
+    write_export(tmp_path / "raw")
+    assert "run xqdata ingest RAW first" in run(tmp_path, "audit", code=1).stderr
+    run(tmp_path, "ingest", "raw", "--quiet")
+    assert "run xqdata dedup first" in run(tmp_path, "audit", code=1).stderr
+    run(tmp_path, "split", "--quiet")
+    shown = run(tmp_path, "audit").stdout
+    assert "NOT KNOWN" in shown and "dedup has not run" in shown
+    run(tmp_path, "audit", "--report", "page.html")
+    assert "Nobody knows yet" in (tmp_path / "page.html").read_text(encoding="utf-8")
 
 
 @pytest.mark.parametrize(
     ("arguments", "told", "code"),
     [
-        (("--name", "nowhere"), "there is no such table yet; run: xqdata split", 1),
+        (("--name", "nowhere"), "there is no such split; there is: default, study", 1),
         (("--fail-on", "low"), "'low' is not one of", 2),
         (("--workers", "0"), "0 is not in the range", 2),
     ],

@@ -167,8 +167,8 @@ def _stands(known: _Known, one: Standing) -> str:
     name = known.labels[one.label]
     rest = f"of the other classes {one.others:.0%}"
     if one.images == one.all_:
-        return f"{name} was scanned {where} only ({one.all_:,} images), {rest}"
-    return f"{one.images:,} of {one.all_:,} images of {name} were scanned {where}, {rest}"
+        return f"class {name} was scanned {where} only ({one.all_:,} images), {rest}"
+    return f"{one.images:,} of {one.all_:,} images of class {name} were scanned {where}, {rest}"
 
 
 def _one_only(material: Material, name: str, known: _Known) -> Iterator[Found]:
@@ -177,7 +177,7 @@ def _one_only(material: Material, name: str, known: _Known) -> Iterator[Found]:
     if not told:
         return
     clauses = [
-        f"{known.labels[c]} was scanned {_SCANNED[name]} {known.values[v].strip()} only, "
+        f"class {known.labels[c]} was scanned {_SCANNED[name]} {known.values[v].strip()} only, "
         f"in {count(families, 'family')} of scans"
         for c, v, families in told
     ]

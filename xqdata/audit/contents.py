@@ -19,7 +19,7 @@ from xqdata.schema import COPY_KINDS
 
 # Pictures of one moment show one thing: copies, the views and energies of one pass, and a bag that was not unpacked.
 _SAME = (*COPY_KINDS, "same-scan", "rescan")
-_WORDS = {"objects": "object", "scan_type": "scan type"}
+_WORDS = {"objects": "class", "scan_type": "scan type"}
 # Parts whose contents differ by less than this share of their images are much alike, however surely they differ.
 _DRIFT = 0.05
 
@@ -64,7 +64,7 @@ def _counted(material: Material, rows: Flags) -> tuple[int, int]:
 def missing(material: Material) -> Iterator[Found]:
     """Classes and scan types that one part holds and another lacks."""
     for column, word in _WORDS.items():
-        rows, value, names = _values(material, column)
+        rows, value, names, several = _classes(material) if column == "objects" else (*_values(material, column), 0)
         part = material.part[rows]
         has = np.zeros((len(names), len(material.sides.names)), bool)
         has[value, part] = True
@@ -76,11 +76,24 @@ def missing(material: Material) -> Iterator[Found]:
         images[rows[np.isin(value, lacking)]] = True
         test, other = _counted(material, images)
         intended = _intended(material, column)
+        told += f" ({count(several, 'image')} of several objects not counted)" if several else ""
         advice = "what a part lacks is not learnt there, or not tested: split with more images, or with other --parts"
         if intended:
             advice = "the split was asked for this, so its score is one for what training never saw"
         finding = Finding(f"missing-{column}", MEDIUM, test, other, 0, f"{told}; {advice}", intended)
         yield finding, []
+
+
+def _classes(material: Material) -> tuple[Ints, Ints, list[str], int]:
+    """As `_values`, of the classes as the split balanced them, and how many images do not count: those of several
+    objects, unless it was asked to count them in each class, or nobody knows and they are most.
+    """
+    stratify = material.claims.stratify
+    many = pc.greater(pc.list_value_length(material.images["objects"]), 1).fill_null(False).to_numpy()
+    several = int((many & material.has_part).sum())
+    if "objects" in stratify or (not stratify and 2 * several > int(material.has_part.sum())):
+        return *_values(material, "objects"), 0
+    return *_values(material, "object"), several
 
 
 def _lacks(part: str, names: list[str], has: Flags, word: str) -> str:

@@ -15,7 +15,7 @@ from xqdata import groups
 from xqdata.audit.crossing import Relation, crossing, relation
 from xqdata.audit.finding import HIGH, INFO, Evidence
 from xqdata.audit.material import Material
-from xqdata.audit.telling import Found, evidence, found
+from xqdata.audit.telling import Found, evidence, found, remedy
 from xqdata.groups import Ties
 from xqdata.schema import COPY_KINDS, TIE_KINDS
 
@@ -32,15 +32,15 @@ _SAID = {
     "chain": "are joined to {one} by links of several kinds, through other images",
     "undecided": "may show the same as {one}",
 }
-_ADVICE = "what is tested was trained on: split again with xqdata split, which keeps them in one part"
-_TIED = "the score is too good: split again with xqdata split, which keeps them in one part"
+_COPIED, _TIED = "what is tested was trained on", "the score is too good"
 _LOOK = "nobody knows: look at them with xqdata dedup --report PAGE, say what they are with --same or --different"
 
 
 def copies_and_ties(material: Material) -> Iterator[Found]:
     """What links of each kind join across the parts, and what links of several kinds do."""
     for kind, held, known in relations(material):
-        yield from _of_kind(material, kind, held, known, _ADVICE if kind in COPY_KINDS else _TIED)
+        why = _COPIED if kind in COPY_KINDS else _TIED
+        yield from _of_kind(material, kind, held, known, f"{why}: {remedy(material)}")
 
 
 def relations(material: Material) -> Iterator[tuple[str, Relation, Relation | None]]:

@@ -11,6 +11,7 @@ import hashlib
 import json
 import os
 import re
+import shlex
 import tempfile
 from collections import Counter
 from collections.abc import Mapping
@@ -103,6 +104,11 @@ class Foreign:
     twice: dict[str, tuple[str, ...]] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
 
+    def repair(self, *more: str) -> str:
+        """What to type to have the split mended, wherever one is."""
+        words = shlex.join(["xqdata", "split", "--repair", self.claimed.name, *more])
+        return f"(cd {shlex.quote(str(self.project.folder))} && {words})"
+
 
 def foreign(
     claimed: Claimed,
@@ -144,7 +150,8 @@ def foreign(
     made.outside = images.num_rows - made.images
     given = _named_twice(made)
     apart = tuple(dict.fromkeys((*options.apart, *claimed.apart)))
-    return made, audit(made.project, taxonomy, replace(options, name=claimed.name, apart=apart, given=given))
+    asked = replace(options, name=claimed.name, apart=apart, given=given, repair=made.repair())
+    return made, audit(made.project, taxonomy, asked)
 
 
 # --- where it is read from, and into

@@ -12,7 +12,7 @@ from xqdata import groups
 from xqdata.audit.crossing import crossing, relation
 from xqdata.audit.finding import HIGH, INFO, Evidence, Finding
 from xqdata.audit.material import Flags, Material
-from xqdata.audit.telling import Found, count, evidence, found
+from xqdata.audit.telling import Found, count, evidence, found, remedy
 from xqdata.groups import IDENTITY, ON_REQUEST
 from xqdata.splits import expression
 
@@ -36,8 +36,8 @@ def columns(material: Material) -> Iterator[Found]:
         crossed = crossing(material, held)
         if not crossed:
             continue
-        names = ties.names.to_pylist()
-        pairs = evidence(material, name, held, None, lambda a, b, v, c=name, n=names: f"{c} {n[v]}")  # type: ignore[misc]
+        names, one = ties.names.to_pylist(), "specimen" if name == "specimens" else name
+        pairs = evidence(material, name, held, None, lambda a, b, v, c=one, n=names: f"{c} {n[v]}")  # type: ignore[misc]
         severity = HIGH if name in IDENTITY or name in claimed else INFO
         said = _SAID.get(name, f"have the {name} of {{one}}")
         yield found(material, name, severity, crossed, pairs, said, _advice(material, name, severity))
@@ -52,7 +52,9 @@ def _advice(material: Material, name: str, severity: str) -> str:
     if name in material.claims.given_up:
         return f"the split gave this up on purpose (--allow-leak {spelled}), so say so beside its score"
     if name in IDENTITY:
-        return "the score is too good: split again with xqdata split, which keeps them in one part"
+        return f"the score is too good: {remedy(material)}"
+    if not material.claims.own:
+        return f"what shares the {name} was to stay together: {remedy(material)}"
     return f"the split claims to keep {name} apart and does not: split again with xqdata split --by {spelled}"
 
 

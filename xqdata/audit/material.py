@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from xqdata import groups, labels, manifest, schema
 from xqdata.audit.sides import Sides, sides
-from xqdata.errors import InputError
+from xqdata.errors import InputError, TableError
 from xqdata.groups import IDENTITY, ON_REQUEST, Ints, Ties
 from xqdata.manifest import Project
 from xqdata.schema import COPY_KINDS, TIE_KINDS
@@ -39,7 +39,8 @@ _LOOKED_AT = (
 class Claims:
     """What a split says of itself. `apart`: columns no value of which lies in two parts. `axes`: those of them that cut
     through the classes on purpose. `given_up`: what it knowingly lets leak. `test_where`, `test_after`: the condition
-    for the test part. `random`: drawn at random, so that it claims nothing.
+    for the test part. `random`: drawn at random, so that it claims nothing. `stratify`: what it holds in proportion.
+    `own`: made by xqdata split. `mendable`: xqdata split --repair can make it clean.
     """
 
     apart: tuple[str, ...] = ()
@@ -48,6 +49,9 @@ class Claims:
     test_where: str | None = None
     test_after: str | None = None
     random: bool = False
+    stratify: tuple[str, ...] = ()
+    own: bool = False
+    mendable: bool = True
 
 
 @dataclass(frozen=True)
@@ -56,7 +60,8 @@ class Material:
 
     `part`: (rows,) number of the part among `sides.names`; -1 for rows without, and for images that are missing or
     were rejected since. `a`, `b`: (links,) the rows that each row of `links` joins; `copies`: (rows,) the cluster of
-    copies by the table `duplicates`, its number, or -1. `tables`: those that stand, of all that an audit reads.
+    copies by the table `duplicates`, its number, or -1. `inputs`: digests of the tables that stand, of all that an
+    audit reads. `repair`: what to type to have the split mended; empty where that cannot be done.
     """
 
     images: pa.Table
@@ -70,6 +75,7 @@ class Material:
     undecided: tuple[Ints, Ints]
     inputs: Mapping[str, str] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
+    repair: str = ""
 
     @cached_property
     def has_part(self) -> Flags:
@@ -138,10 +144,12 @@ class Material:
         return Ties("copies", rows, self.copies[rows], pa.array([""] * (int(self.copies.max(initial=-1)) + 1)))
 
 
-def gather(project: Project, taxonomy: Taxonomy, name: str, apart: tuple[str, ...] = ()) -> Material:
+def gather(project: Project, taxonomy: Taxonomy, name: str, apart: tuple[str, ...] = (), repair: str = "") -> Material:
     """Read what an audit of `splits/NAME` needs. Raises TableError where images or the split do not stand, InputError
-    where the split holds images that images does not, or no part.
+    where the split holds images that images does not, or no part. `repair`: what to type to have it mended, if it is
+    not what one types in the project's folder.
     """
+    _check_stands(project, name)
     split = manifest.read(project, f"splits/{name}", ["image_id", "part"])
     claims = _claims(manifest.provenance(project, f"splits/{name}").options, apart)
     images, out = _images(project, taxonomy, claims)
@@ -177,7 +185,27 @@ def gather(project: Project, taxonomy: Taxonomy, name: str, apart: tuple[str, ..
         _ends(images, undecided)[:2],
         _inputs(project, name),
         notes,
+        (repair or f"xqdata split --repair {name}") if claims.mendable else "",
     )
+
+
+def _check_stands(project: Project, name: str) -> None:
+    """Raise TableError, with the first step that is missing, where there is nothing to audit."""
+    standing = manifest.standing(project)
+    where = str(project.path(f"splits/{name}"))
+    if "images" not in standing:
+        hint = "run xqdata ingest RAW first, then dedup, split and this again"
+        raise TableError(
+            "nothing was ingested here, so there is no split to audit", where=str(project.folder), hint=hint
+        )
+    if "links" not in standing and f"splits/{name}" not in standing:
+        hint = "run xqdata dedup first, so that copies stay together, then split and this again"
+        raise TableError("there is no such split", where=where, hint=hint)
+    if f"splits/{name}" not in standing:
+        made = [table.removeprefix("splits/") for table in standing if table.startswith("splits/")]
+        told = f"; there is: {', '.join(sorted(made))}" if made else ""
+        asked = "xqdata split" if name == "default" else f"xqdata split --name {name}"
+        raise TableError(f"there is no such split{told}", where=where, hint=f"run {asked}")
 
 
 def _inputs(project: Project, name: str) -> dict[str, str]:
@@ -193,10 +221,24 @@ def _claims(options: Mapping[str, Any], apart: tuple[str, ...]) -> Claims:
     known = {key: value for key, value in told.items() if key in Request.__dataclass_fields__}
     lists = {key: tuple(value) for key, value in known.items() if isinstance(value, list)}
     request = Request(**{**known, **lists, "parts": tuple(told["parts"].items())})
-    if request.method == "random":
-        return Claims(apart, random=True)
-    own = (*request.identity, *request.axes, *apart)
-    return Claims(tuple(dict.fromkeys(own)), request.axes, request.allow_leak, request.test_where, request.test_after)
+    claims = Claims(
+        apart,
+        random=request.method == "random",
+        stratify=request.stratify,
+        own=True,
+        # A repair keeps whole families together, and no axis or condition besides.
+        mendable=not (request.axes or request.leave_one_out or request.fixes_test or (request.folds and request.by)),
+    )
+    if claims.random:
+        return claims
+    return replace(
+        claims,
+        apart=tuple(dict.fromkeys((*request.identity, *request.axes, *apart))),
+        axes=request.axes,
+        given_up=request.allow_leak,
+        test_where=request.test_where,
+        test_after=request.test_after,
+    )
 
 
 def _images(project: Project, taxonomy: Taxonomy, claims: Claims) -> tuple[pa.Table, Flags]:

@@ -37,7 +37,8 @@ class Options:
 
     `name`: the split, as in `splits/NAME`. `apart`: columns of images that the split is said to keep apart, besides
     those that its own provenance claims. `seed`: of permutations and resampling. `given`: findings that were made
-    before the tables were, each with its evidence.
+    before the tables were, each with its evidence. `repair`: what to type to have the split mended, if it is not what
+    one types in the project's folder.
     """
 
     name: str = "default"
@@ -46,6 +47,7 @@ class Options:
     workers: int | None = None
     progress: Progress = lambda step, done, total: None
     given: tuple[tuple[Finding, Iterable[Evidence]], ...] = ()
+    repair: str = ""
 
     def __post_init__(self) -> None:
         if self.name.endswith(".evidence"):
@@ -65,8 +67,10 @@ class Facts:
     where every part is tested once. `nearest`: of the tested images that findings of severity high concern, how many by
     the nearest kind that ties them to another part. `checked`: by source, how many values or links were looked at.
     `claims`: columns that the split claims to keep apart. `radius`: bits of the pHash within which every pair was
-    proposed, None without dedup. `warnings`: what makes the audit less than it could be; `notes`: what was looked at
-    and gave no finding, or could not be looked at, and why.
+    proposed, None where that is not known. `deduplicated`: whether dedup has run. `repair`: what to type to have the
+    split made clean, empty where that cannot be done. `own`: made by xqdata split, which can make it anew. `warnings`:
+    what makes the audit less than it could be; `notes`: what was looked at and gave no finding, or could not be looked
+    at, and why.
     """
 
     table: str
@@ -78,6 +82,9 @@ class Facts:
     checked: Mapping[str, int] = field(default_factory=dict)
     claims: tuple[str, ...] = ()
     radius: int | None = None
+    deduplicated: bool = False
+    repair: str = ""
+    own: bool = True
     warnings: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
 
@@ -108,7 +115,7 @@ def audit(project: Project, taxonomy: Taxonomy, options: Options = Options()) ->
     Raises TableError where images or the split do not stand, InputError where they do not belong together.
     """
     with manifest.lock(project.state, "audit"):
-        material = gather(project, taxonomy, options.name, options.apart)
+        material = gather(project, taxonomy, options.name, options.apart, options.repair)
         looked = list(_looked(project, material, options))
         found = [*options.given, *(one for one in looked if not isinstance(one, str))]
         findings = ranked(finding for finding, _ in found)
@@ -166,6 +173,9 @@ def _facts(
         {**links, **values_looked_at(material)},
         material.claims.apart,
         radius,
+        material.deduplicated,
+        material.repair,
+        material.claims.own,
         tuple(_warnings(project, material, options)),
         (*material.notes, *notes),
     )

@@ -66,6 +66,14 @@ def evidence(
     return [Evidence(kind, ids[a], ids[b], said(a, b, v)) for a, b, v in examples(material, held, known)]
 
 
+def remedy(material: Material) -> str:
+    """What to do about families that lie in several parts."""
+    again = "split again with xqdata split" if material.claims.own else ""
+    mend = f"mend this split with {material.repair}" if material.repair else ""
+    either = "either keeps" if again and mend else "it keeps"
+    return f"{', or '.join(filter(None, [again, mend]))}: {either} them in one part"
+
+
 def listed(names: Sequence[str], most: int = 5) -> str:
     """The first few names, and how many more there are."""
     more = f" and {len(names) - most:,} more" if len(names) > most else ""

@@ -14,6 +14,7 @@ from rich.text import Text
 from xqdata import config
 from xqdata.audit import Audit, Facts, Finding, Options, audit
 from xqdata.audit.foreign import Claimed, foreign
+from xqdata.audit.telling import count
 from xqdata.cli import options as opt
 from xqdata.cli.audit_foreign import foreign_document, tell_foreign
 from xqdata.cli.progress import bars
@@ -138,8 +139,14 @@ def _title(facts: Facts) -> Text:
 def _verdict(result: Audit) -> Text:
     facts = result.facts
     if all(finding.severity != "high" for finding in result.findings):
-        worst = "Nothing crosses the parts that would make the score too good"
-        return Text.assemble(("CLEAN ", "bold green"), worst + _doubt(facts) + ".")
+        look = sum(finding.severity == "medium" and not finding.intended for finding in result.findings)
+        if not facts.deduplicated:
+            text = "No leak in columns and equal files. Other copies were not looked for: dedup has not run."
+            return Text.assemble(("NOT KNOWN ", "bold yellow"), text)
+        text = "Nothing was found in two parts that makes the score too good."
+        if look:
+            text += f" {count(look, 'thing')} to look at: see medium."
+        return Text.assemble(("NO LEAK FOUND " if look else "CLEAN ", "bold green"), text)
     if not facts.leaking:
         return Text.assemble(
             ("LEAKS ", "bold red"), "Only between parts that are not tested: what is chosen by them is."
@@ -147,10 +154,6 @@ def _verdict(result: Audit) -> Text:
     share = f"{facts.leaking:,} of {facts.tested_images:,} tested images ({facts.leaking / facts.tested_images:.0%})"
     text = f"{share} are tied to images that were trained on: the score says little about new scans."
     return Text.assemble(("LEAKS ", "bold red"), text)
-
-
-def _doubt(facts: Facts) -> str:
-    return "" if facts.radius is not None else ", as far as columns and equal files say: dedup has not run"
 
 
 def _findings(out: Console, result: Audit) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 from pathlib import Path
 from typing import Any
 
@@ -41,6 +40,4 @@ def tell_foreign(out: Console, made: Foreign, page: Path | None) -> None:
 
 def _repair(made: Foreign) -> str:
     """What to type to have the split repaired, and the result as a table of files."""
-    target = shlex.quote(str(Path.cwd() / "repaired.csv"))
-    folder = shlex.quote(str(made.project.folder))
-    return f"(cd {folder} && xqdata split --repair {made.claimed.name} --csv {target})"
+    return made.repair("--csv", str(Path.cwd() / "repaired.csv"))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -11,10 +12,12 @@ from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
+from markupsafe import Markup
 
 import xqdata
 from xqdata import manifest, scans
 from xqdata.audit import Audit, Evidence, Facts, Finding
+from xqdata.audit.telling import count
 from xqdata.manifest import Project
 from xqdata.report import page
 from xqdata.scans import Scan
@@ -87,6 +90,8 @@ _KINDS = {
     "test-use": ("The test part was used", "Whatever is chosen by looking at a test part is no longer tested by it."),
     "undecided": ("Undecided pairs", "The pixels did not say whether these show the same. Somebody has to look."),
 }
+# What is to be typed, as advice has it.
+_COMMAND = re.compile(r"(\(cd [^)]*\)|xqdata [a-z]+(?: --[a-z-]+(?: [\w.-]*\w)?)*)")
 _MOODS = {"high": "bad", "medium": "warn", "info": "soft"}
 
 Row = Mapping[str, Any]
@@ -109,6 +114,7 @@ def text(project: Project, audit: Audit) -> str:
         verdict=_verdict(audit),
         parts=[(f"{count:,}", f"images in {name}") for name, count in facts.parts.items()],
         bar=_bar(facts),
+        examples=_examples(shelf, audit.findings),
         findings=[_told(shelf, finding) for finding in audit.findings],
         links=[f"{facts.checked[kind]:,} {kind}" for kind in (*COPY_KINDS, *TIE_KINDS) if facts.checked.get(kind)],
         values=[f"{n:,} {kind}" for kind, n in facts.checked.items() if kind not in COPY_KINDS + TIE_KINDS],
@@ -123,6 +129,7 @@ def _verdict(audit: Audit) -> dict[str, Any]:
     """What the top of the page says. `state`: clean, leaks, or beside: only between parts that are not tested."""
     facts = audit.facts
     high = any(finding.severity == "high" for finding in audit.findings)
+    look = sum(finding.severity == "medium" and not finding.intended for finding in audit.findings)
     return {
         "state": "clean" if not high else "leaks" if facts.leaking else "beside",
         "leaking": f"{facts.leaking:,}",
@@ -132,24 +139,56 @@ def _verdict(audit: Audit) -> dict[str, Any]:
         "rotates": facts.tested == facts.against,
         "part": " and ".join(facts.tested),
         "others": " and ".join(facts.against),
-        "deduplicated": facts.radius is not None,
-        "beware": any(finding.severity == "medium" and not finding.intended for finding in audit.findings),
+        "deduplicated": facts.deduplicated,
+        "look": count(look, "thing") if look else "",
+        "repair": facts.repair,
+        "own": facts.own,
+        "val": next((name for name in facts.against if name.startswith("val")), ""),
+        "train": next((name for name in facts.against if name.startswith("train")), ""),
     }
 
 
 def _bar(facts: Facts) -> list[dict[str, Any]]:
     """What share of the tested images each kind of leak ties to another part, the nearest kind counting; the rest."""
-    pieces = [(*_word(kind), count, "leak") for kind, count in facts.nearest.items()]
-    free = facts.tested_images - facts.leaking
-    pieces.append(("Tied to nothing that was found", "", free, "free"))
+    most = max(1, len(facts.nearest) - 1)
+    pieces = [(_word(kind)[0], many, _shade(n / most)) for n, (kind, many) in enumerate(facts.nearest.items())]
+    pieces.append(("Tied to nothing that was found", facts.tested_images - facts.leaking, "var(--good)"))
     return [
-        {"word": word, "count": f"{count:,}", "percent": 100 * count / max(1, facts.tested_images), "mood": mood}
-        for word, _, count, mood in pieces
+        {"word": word, "count": f"{many:,}", "percent": 100 * many / max(1, facts.tested_images), "colour": colour}
+        for word, many, colour in pieces
     ]
+
+
+def _shade(far: float) -> str:
+    """A red: dark for the nearest tie, 0, and pale for the farthest, 1."""
+    return f"hsl({4 + 6 * far:.0f} {72 - 2 * far:.0f}% {32 + 46 * far:.0f}%)"
+
+
+def _examples(shelf: _Shelf, findings: Sequence[Finding]) -> list[dict[str, Any]]:
+    """A pair for each sort of leak: a copy, a measurement that belongs with another, and a shared column."""
+    high = {finding.kind: finding for finding in findings if finding.severity == "high"}
+    shown = []
+    for kinds in (COPY_KINDS, TIE_KINDS, sorted(set(high).difference(COPY_KINDS, TIE_KINDS), key=_is_unknown)):
+        pairs = [(kind, pair) for kind in kinds if kind in high for pair in shelf.chosen(high[kind])]
+        tested = [(kind, pair) for kind, pair in pairs if shelf.parts.get(pair.image_test) in shelf.tested]
+        shown += [{**shelf.pair(pair), "word": _word(kind)[0], "kind": kind} for kind, pair in tested[:1]]
+    return shown
+
+
+def _is_unknown(kind: str) -> tuple[int, str]:
+    """Specimens first, which everybody understands."""
+    return (0 if kind == "specimens" else 1, kind)
 
 
 def _word(kind: str) -> tuple[str, str]:
     return _KINDS.get(kind, (kind.replace("_", " ").replace("-", " ").capitalize(), ""))
+
+
+def _spelled(text: str) -> Markup:
+    """The text with its commands set as such."""
+    return Markup("").join(
+        Markup("<code>{}</code>").format(piece) if n % 2 else piece for n, piece in enumerate(_COMMAND.split(text))
+    )
 
 
 def _told(shelf: _Shelf, finding: Finding) -> dict[str, Any]:
@@ -166,7 +205,7 @@ def _told(shelf: _Shelf, finding: Finding) -> dict[str, Any]:
         "train": f"{finding.images_train:,}",
         "pairs": f"{finding.pairs:,}" if finding.pairs else "",
         "what": what[:1].upper() + what[1:],
-        "advice": advice[:1].upper() + advice[1:],
+        "advice": _spelled(advice[:1].upper() + advice[1:]),
         "shown": [shelf.pair(pair) for pair in shelf.chosen(finding)],
     }
 
