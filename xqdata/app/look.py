@@ -26,7 +26,7 @@ _SHELVES = {
     "file": False,
 }
 # Shown on the pictures of the grid at first: more would hide them.
-_ACTIVE = ("object", "objects", "scan_type")
+_ACTIVE = ("object", "objects")
 # Parts and right or wrong, by Paul Tol's scheme that also the colour-blind tell apart.
 _FIXED = {"train": "#4477AA", "val": "#CCBB44", "test": "#EE6677", "True": "#228833", "False": "#EE6677"}
 _GOLDEN = 0.618033988749895
@@ -69,17 +69,18 @@ def _sidebar(dataset: fo.Dataset, fields: Sequence[Field]) -> list[fo.SidebarGro
         if correct not in paths[run] and correct in dataset.get_field_schema():
             paths[run].append(correct)
     told = {path for group in paths.values() for path in group}
-    hidden = ("id", "filepath", "created_at", "last_modified_at")
-    extra = [name for name in dataset.get_field_schema() if name not in (*told, *hidden, "tags", "metadata")]
+    metadata = [f"metadata.{name}" for name in ("size_bytes", "mime_type", "width", "height", "num_channels")]
+    own = ["id", "filepath", "created_at", "last_modified_at"]
+    extra = [name for name in dataset.get_field_schema() if name not in (*told, *own, "tags", "metadata")]
     every = [
-        fo.SidebarGroupDocument(name="tags", paths=["tags"], expanded=True),
+        fo.SidebarGroupDocument(name="tags", paths=["tags", "_label_tags"], expanded=True),
         *(
             fo.SidebarGroupDocument(name=shelf, paths=group, expanded=_SHELVES.get(shelf, True))
             for shelf, group in paths.items()
             if group
         ),
-        fo.SidebarGroupDocument(name="other", paths=extra, expanded=False),
-        fo.SidebarGroupDocument(name="fiftyone", paths=list(hidden), expanded=False),
+        fo.SidebarGroupDocument(name="other", paths=[*extra, *own], expanded=False),
+        fo.SidebarGroupDocument(name="metadata", paths=metadata, expanded=False),
     ]
     return [group for group in every if group.paths]
 

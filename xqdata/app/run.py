@@ -19,12 +19,12 @@ from xqdata.taxonomy import Taxonomy
 
 @dataclass(frozen=True)
 class Opened:
-    """A dataset that stands as the tables say. `view`: the images that were asked for, None for all; `embedded`: what
-    the embeddings follow from.
+    """A dataset that stands as the tables say. `slug`: of the saved view with the images that were asked for, None for
+    all; `embedded`: what the embeddings follow from.
     """
 
     dataset: fo.Dataset
-    view: Any
+    slug: str | None
     loaded: Loaded
     images: int
     views: Sequence[str]
@@ -57,10 +57,10 @@ def bring(
     evaluation.evaluate(dataset, found.runs)
     forget(dataset, found, lambda source: _stands(project, source))
     embedded = embeddings.embed(project, dataset, found, workers, progress)
-    saved = views.save(dataset, found)
+    saved = views.save(dataset, found, _chosen(dataset, found))
     look.arrange(dataset, found, taxonomy)
     names = [each.run.name for each in found.runs]
-    return Opened(dataset, _chosen(dataset, found), loaded, found.rows.num_rows, saved, names, embedded)
+    return Opened(dataset, views.chosen_slug(dataset), loaded, found.rows.num_rows, saved, names, embedded)
 
 
 def _stands(project: Project, source: str) -> bool:

@@ -1,30 +1,36 @@
-"""The App in front of a dataset, until somebody ends it."""
+"""The App's web server as a process of its own: it starts while the dataset loads, and ends with the command."""
 
 from __future__ import annotations
 
+import contextlib
+import errno
+import os
 import socket
+import subprocess
+import sys
 import time
+import urllib.error
 import urllib.parse
-import webbrowser
-from collections.abc import Callable
+import urllib.request
 from contextlib import closing
-from typing import Any
-
-import fiftyone as fo
+from pathlib import Path
+from types import TracebackType
 
 from xqdata.errors import InputError
 
 HOST = "127.0.0.1"
+LOG = "app.log"
 _FIRST, _LAST = 5151, 5250
+_PATIENCE = 120.0  # seconds in which the server must answer, on a machine that has other things to do
+_POLL = 0.1
 
 
 def free_port(address: str, asked: int | None) -> int:
     """The port that was asked for, else the first free one from 5151 on.
 
-    Raises InputError for one that is taken: FiftyOne would join the App that answers there, perhaps another project's.
+    Raises InputError for one that is taken (perhaps by another project's App), and for a foreign address.
     """
-    wanted = [asked] if asked else range(_FIRST, _LAST)
-    for port in wanted:
+    for port in [asked] if asked else range(_FIRST, _LAST):
         if _free(address, port):
             return port
     if asked:
@@ -35,33 +41,72 @@ def free_port(address: str, asked: int | None) -> int:
 def _free(address: str, port: int) -> bool:
     family = socket.AF_INET6 if ":" in address else socket.AF_INET
     with closing(socket.socket(family, socket.SOCK_STREAM)) as trial:
-        trial.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # as the App does, after one that just ended
+        trial.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # as the server does, after one that just ended
         try:
             trial.bind((address, port))
         except OSError as error:
-            if isinstance(error, socket.gaierror) or error.errno == 99:
+            if isinstance(error, socket.gaierror) or error.errno == errno.EADDRNOTAVAIL:
                 raise InputError("is no address of this machine", where=f"--address {address}") from None
+            if error.errno == errno.EACCES:
+                raise InputError(
+                    "you may not use this port", where=f"--port {port}", hint="take one above 1023"
+                ) from None
             return False
     return True
 
 
-def address_of(dataset: str, address: str, port: int) -> str:
-    """Where a browser finds the dataset."""
-    host = {"0.0.0.0": HOST, "::": "[::1]"}.get(address, f"[{address}]" if ":" in address else address)
-    return f"http://{host}:{port}/datasets/{urllib.parse.quote(dataset)}"
+class App:
+    """The server on `address` and `port`; a context, at whose end it is gone. It needs a connected database."""
 
+    def __init__(self, address: str, port: int, state: Path) -> None:
+        host = {"0.0.0.0": HOST, "::": "::1"}.get(address, address)
+        self.origin = f"http://{f'[{host}]' if ':' in host else host}:{port}"
+        self.log = state / LOG
+        command = [sys.executable, "-m", "xqdata.app.server", "--port", str(port), "--address", address]
+        with self.log.open("wb") as log:
+            self.process = subprocess.Popen(
+                command,
+                stdin=subprocess.PIPE,  # which closes when this process ends, in whatever way
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,  # a terminal's Ctrl-C is answered by this process
+                env={**os.environ, "PYTHONWARNINGS": "ignore"},
+            )
 
-def serve(dataset: fo.Dataset, view: Any, address: str, port: int, browser: bool, ready: Callable[[str], None]) -> None:
-    """Open the App on `view` of the dataset (None: all of it), call `ready` with its address, and wait for Ctrl-C."""
-    session = fo.launch_app(dataset, view=view, address=address, port=port, remote=True, auto=False)
-    try:
-        url = address_of(dataset.name, address, port)
-        ready(url)
-        if browser:
-            webbrowser.open(url)
-        while True:
-            time.sleep(3600)
-    except KeyboardInterrupt:
-        pass  # that is how it ends
-    finally:
-        session.close()
+    def __enter__(self) -> App:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.process.terminate()
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            self.process.wait(10)
+        self.process.kill()
+        self.process.wait()
+        if self.process.stdin:
+            self.process.stdin.close()
+
+    def address_of(self, dataset: str, view: str | None) -> str:
+        """Where a browser finds the dataset, or a saved view of it by its slug."""
+        chosen = f"?view={urllib.parse.quote(view)}" if view else ""
+        return f"{self.origin}/datasets/{urllib.parse.quote(dataset)}{chosen}"
+
+    def await_ready(self) -> None:
+        """Return when the server answers. Raises InputError where it ends, or does not answer in two minutes."""
+        until = time.monotonic() + _PATIENCE
+        # A laboratory's proxy does not know this machine's own addresses.
+        opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+        while time.monotonic() < until and self.process.poll() is None:
+            with contextlib.suppress(OSError), opener.open(f"{self.origin}/fiftyone", timeout=5):
+                return
+            time.sleep(_POLL)
+        raise InputError("the App does not start", where=self.origin, hint=f"its log is {self.log}")
+
+    def wait(self) -> None:
+        """Return when Ctrl-C was pressed. Raises InputError if the server ends by itself."""
+        try:
+            self.process.wait()
+        except KeyboardInterrupt:
+            return  # that is how it ends
+        raise InputError("the App has ended", where=self.origin, hint=f"its log is {self.log}")

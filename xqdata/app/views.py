@@ -9,11 +9,13 @@ from typing import Any
 import fiftyone as fo
 import pyarrow.compute as pc
 from fiftyone import ViewField as F
+from fiftyone.core.utils import to_slug
 
 from xqdata.app.content import Content, LoadedRun
 from xqdata.app.evaluation import tested_view
 from xqdata.app.load import KEY, flat, note
 
+CHOSEN = "Chosen images"
 _NOTED = "views"
 # Scan types beyond these are filtered in the sidebar: a list that nobody reads to its end helps nobody.
 _SCAN_TYPES = 20
@@ -30,13 +32,16 @@ class Wanted:
     view: Any
 
 
-def save(dataset: fo.Dataset, found: Content) -> list[str]:
+def save(dataset: fo.Dataset, found: Content, chosen: Any) -> list[str]:
     """Write our saved views, where they are new or differ, and take away those that lost their subject.
 
-    Views of other names are people's own. Returns the names of ours.
+    `chosen`: a view of the images that were asked for, None for all. Views of other names are people's own. Returns the
+    names of ours.
     """
     ours = set(dataset.info.get(KEY, {}).get(_NOTED, []))
     wanted = {each.name: each for each in _views(dataset, found)}
+    if chosen is not None:
+        wanted[CHOSEN] = Wanted(CHOSEN, "The images that the last xqdata view asked for", "part", chosen)
     standing = set(dataset.list_saved_views())
     for name in (ours & standing) - wanted.keys():
         dataset.delete_saved_view(name)
@@ -48,6 +53,11 @@ def save(dataset: fo.Dataset, found: Content) -> list[str]:
         dataset.save_view(name, each.view, description=each.says, color=_COLOURS[each.sort], overwrite=True)
     note(dataset, **{_NOTED: sorted(wanted)})
     return list(wanted)
+
+
+def chosen_slug(dataset: fo.Dataset) -> str | None:
+    """How the App's address names the view of the images that were asked for; None where that is all."""
+    return str(to_slug(CHOSEN)) if dataset.has_saved_view(CHOSEN) else None
 
 
 def _same(dataset: fo.Dataset, each: Wanted) -> bool:

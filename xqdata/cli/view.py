@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import webbrowser
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -16,6 +18,10 @@ if TYPE_CHECKING:  # it takes several seconds to load
     from xqdata.app.run import Opened
 
 _LOCAL = ("127.0.0.1", "localhost", "::1")
+_OPEN = (
+    "the App has no password: whoever reaches this address sees the scans, may change labels, and may read every file "
+    "that you can read"
+)
 
 
 @click.command()
@@ -63,27 +69,32 @@ def command(
     taxonomy = opt.chosen_taxonomy(None, settings)
     out, err = opt.consoles(quiet, as_json)
     manifest.provenance(project, "images")  # before the database: without it there is nothing to show
-    with bars(err, "images") as move, manifest.lock(project.state, "view"):
+    with contextlib.ExitStack() as held:
+        held.enter_context(manifest.lock(project.state, "view"))
         fiftyone = connect(project)
         from xqdata.app.run import bring
-        from xqdata.app.serve import free_port, serve
+        from xqdata.app.serve import App, free_port
 
-        found_port = free_port(address, port)
-        asked = Asked(where, sample, runs)
-        dataset = name or settings.name or project.folder.name
-        opened = bring(project, taxonomy, dataset, asked, shared=shared(fiftyone), workers=workers, progress=move)
-
-    def ready(url: str) -> None:
-        if as_json:
-            opt.print_json(document(opened, url))
-        else:
-            tell(out, opened, url)
-        if address not in _LOCAL:
-            told = "the App has no password: whoever reaches this address sees the scans, may change labels, and may "
-            told += "read every file that you can read"
-            err.print(Text.assemble(("warning: ", "bold yellow"), told), soft_wrap=True)
-
-    serve(opened.dataset, opened.view, address, found_port, not no_browser, ready)
+        # The server takes as long to start as the dataset to load, so it begins first.
+        with App(address, free_port(address, port), project.state) as app:
+            with bars(err, "images") as move:
+                chosen = name or settings.name or project.folder.name
+                asked = Asked(where, sample, runs)
+                opened = bring(
+                    project, taxonomy, chosen, asked, shared=shared(fiftyone), workers=workers, progress=move
+                )
+            app.await_ready()
+            held.close()  # other commands may write while somebody looks
+            url = app.address_of(opened.dataset.name, opened.slug)
+            if as_json:
+                opt.print_json(document(opened, url))
+            else:
+                tell(out, opened, url)
+            if address not in _LOCAL:
+                err.print(Text.assemble(("warning: ", "bold yellow"), _OPEN), soft_wrap=True)
+            if not no_browser:
+                webbrowser.open(url)
+            app.wait()
 
 
 def document(opened: Opened, url: str) -> dict[str, Any]:
