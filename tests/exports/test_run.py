@@ -206,6 +206,16 @@ def test_images_that_came_after_the_split_are_counted(own, make, reference):
     assert result.images + sum(result.left_out.values()) == 11
 
 
+def test_a_stale_split_is_told(own, make, reference):
+    from xqdata.splits import Request, split
+
+    split(own, reference, Request())
+    assert make(own, "csv", "before").notes == []
+    save(own.folder / "raw/apple/single_basket/new.png", encoded(colour(seed=99)))
+    read(own.folder, reference)
+    assert make(own, "csv", "after").notes == ["splits/default is stale: made from another images"]
+
+
 def test_peoples_verdicts_count(own, make, tmp_path):
     name = ids(own)
     when = datetime(2024, 1, 1)
@@ -216,6 +226,17 @@ def test_peoples_verdicts_count(own, make, tmp_path):
     result = make(own, "imagefolder")
     assert (tmp_path / "out/mango" / f"{name['0.png']}.png").exists()
     assert result.left_out == {"rejected in the label log": 1, "without an object": 1}
+
+
+def test_a_verdict_follows_a_file_that_moved_twice(own, make, tmp_path, reference):
+    labels.append(own, [Event(datetime(2024, 1, 1), "me", "test", "object", ids(own)["0.png"], "mango")])
+    place = own.folder / "raw/apple/single_basket/0.png"
+    for number in range(2):
+        place = place.rename(place.with_name(f"moved {number}.png"))
+        read(own.folder, reference)
+    result = make(own, "csv", where="object == 'mango'")
+    assert result.images == 2
+    assert result.left_out["the file is gone"] == 2
 
 
 def test_kept_only_takes_one_of_each_cluster(own, make):

@@ -17,6 +17,7 @@ from xqdata.exports.request import DEFAULT_SPLIT, Request
 from xqdata.manifest import Project
 from xqdata.scans import Scan
 from xqdata.splits import expression
+from xqdata.status import status
 from xqdata.taxonomy import Taxonomy
 
 _USUAL = ("train", "val", "test")
@@ -99,11 +100,7 @@ def select(project: Project, taxonomy: Taxonomy, request: Request) -> Selection:
     """The images that `request` asks for. Raises InputError where there are none, TableError as reading tables does."""
     raw = manifest.read(project, "images").sort_by("image_id")
     left: Counter[str] = Counter()
-    present = raw.filter(pc.invert(raw["missing"]))
-    judged = labels.effective(present, labels.log(project), taxonomy)
-    left["the file is gone"] = raw.num_rows - present.num_rows
-    left["rejected in the label log"] = present.num_rows - judged.num_rows
-    images = _fitting(judged, request.where, left)
+    images = _fitting(_standing(project, raw, taxonomy, left), request.where, left)
     name = _split(project, request)
     images, parts, groups = _placed(project, images, name, left)
     if request.kept_only:
@@ -114,18 +111,30 @@ def select(project: Project, taxonomy: Taxonomy, request: Request) -> Selection:
     names = columns(images, raw, request.private)
     used = ["images", "labels", "detections", *([name] if name else []), *(["duplicates"] * request.kept_only)]
     inputs = {used: manifest.provenance(project, used).digest for used in used if manifest.exists(project, used)}
-    selection = Selection(_items(project, images, names, parts, groups), names, name, (), inputs)
-    selection.parts = _in_order({item.part for item in selection.items if item.part is not None})
-    selection.left_out += left
-    if name and manifest.provenance(project, name).options.get("leaky"):
-        selection.leaky = True
-        selection.notes.append(f"{name} was made at random, so its parts share specimens and copies")
-    for column, aliases in names.aliases.items():
-        selection.notes.append(
-            f"{column}: some names hold an operator's, a site's or a serial number's, so all {len(aliases):,} are "
-            "replaced by numbered ones"
-        )
-    return selection
+    items = _items(project, images, names, parts, groups)
+    found = _in_order({item.part for item in items if item.part is not None})
+    leaky = bool(name and manifest.provenance(project, name).options.get("leaky"))
+    return Selection(items, names, name, found, inputs, leaky, left, _notes(project, names, name, leaky, inputs))
+
+
+def _standing(project: Project, raw: pa.Table, taxonomy: Taxonomy, left: Counter[str]) -> pa.Table:
+    """The images whose file is there and that nobody rejected, as people corrected them."""
+    judged = labels.effective(raw, labels.log(project), taxonomy)
+    images = judged.filter(pc.invert(judged["missing"]))
+    left["the file is gone"] = pc.sum(raw["missing"]).as_py() or 0
+    left["rejected in the label log"] = raw.num_rows - left["the file is gone"] - images.num_rows
+    return images
+
+
+def _notes(project: Project, names: Columns, split: str | None, leaky: bool, inputs: Mapping[str, str]) -> list[str]:
+    notes = [f"{t.name} is stale: {reason}" for t in status(project, {}) if t.name in inputs for reason in t.stale]
+    if leaky:
+        notes.append(f"{split} was made at random, so its parts share specimens and copies")
+    return notes + [
+        f"{column}: some names hold an operator's, a site's or a serial number's, so all {len(aliases):,} are replaced "
+        "by numbered ones"
+        for column, aliases in names.aliases.items()
+    ]
 
 
 def _fitting(images: pa.Table, where: str | None, left: Counter[str]) -> pa.Table:
