@@ -11,6 +11,7 @@ import hashlib
 import json
 import logging
 import os
+import re
 import warnings
 from pathlib import Path
 
@@ -21,6 +22,7 @@ from PIL import Image
 
 from assets.pictures import deep
 from exports.conftest import divide, images, parts
+from xqdata.exports.huggingface import split_names
 from xqdata.exports.yolo import dumped
 
 os.environ["HF_HUB_OFFLINE"] = "1"  # read when datasets is imported
@@ -111,6 +113,13 @@ def test_datasets_reads_folds(boxed, make, tmp_path, load):
     divide(boxed, "tens", ("0", "10"))
     make(boxed, "huggingface", split="tens")
     assert {name: len(part) for name, part in load(tmp_path / "out").items()} == {"fold_0": 6, "fold_10": 6}
+
+
+def test_parts_keep_apart_in_datasets():
+    names = split_names(["train", "val", "validation", "a-b", "a_b", "a b", "0", "fold_0", "훈련"])
+    assert names["val"] == "validation"
+    assert len(set(names.values())) == len(names)
+    assert all(re.fullmatch(r"\w+", name) for name in names.values())
 
 
 # --- COCO

@@ -17,7 +17,8 @@ from xqdata.exports.naming import folder_names
 HOSTILE = [
     "../x", "a/b", "a\\b", "a\0b", ".", "..", "", " ", "con", "CON.txt", "LPT1", "a.", "a ", " a", "-rf", "é",
     "e\N{COMBINING ACUTE ACCENT}", "Straße", "STRASSE", "a" * 400, "금" * 200, "\N{RIGHT-TO-LEFT OVERRIDE}gnp", "a\nb",
-    "a%2Fb", "{a,b}", "[a]", "a*b", "..\\..\\x", "~", "Apple", "apple", "APPLE", "a_b", "ſ", "s", "İ", "i̇", "Ω", "Ω",
+    "a%2Fb", "{a,b}", "[a]", "a*b", "..\\..\\x", "~", "Apple", "apple", "APPLE", "a_b",
+    "images.csv", "Export.JSON", "ſ", "s", "İ", "i̇", "Ω", "Ω",
 ]  # fmt: skip
 
 
@@ -34,6 +35,7 @@ def check(names: list[str]) -> None:
         assert folder
         assert not set(folder) & set('<>:"/\\|?*[]{}%')
         assert folder.isprintable()
+        assert folder.casefold() not in ("images.csv", "export.json")
         assert folder.strip(" .") == folder
         assert len(folder.encode()) <= 127
         assert folder.partition(".")[0].casefold() not in ("con", "nul", "lpt1", "aux", "prn")

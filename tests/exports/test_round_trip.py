@@ -9,19 +9,24 @@ from __future__ import annotations
 
 import json
 import os
+from datetime import datetime
 from functools import cache
 from pathlib import Path
 
 import pytest
+from hypothesis import assume, example, given, settings
+from hypothesis import strategies as st
 
+from assets.pictures import save
 from exports.conftest import ROWS, divide, images, parts, read
-from xqdata import manifest
+from xqdata import labels, manifest
 from xqdata.audit.foreign import Claimed, foreign
 from xqdata.audit.run import Options
 from xqdata.config import Config
 from xqdata.errors import InputError
-from xqdata.exports import FORMATS
+from xqdata.exports import FORMATS, Request, export
 from xqdata.ingest import ingest, resolve
+from xqdata.labels import Event
 from xqdata.manifest import Project
 
 READ_BACK = ("imagefolder", "huggingface", "coco", "yolo", "csv", "croissant")
@@ -85,6 +90,31 @@ def test_every_row_is_exported_where_there_is_no_split(laboratory, make, format,
     assert {i: (r["objects"], r["scan_type"]) for i, r in found.items()} == {
         i: (r["objects"], r["scan_type"]) for i, r in wanted.items()
     }
+
+
+NAMES = st.text(st.characters(exclude_categories=["Cs"], exclude_characters=";|+"), min_size=1, max_size=12)
+
+
+@settings(max_examples=12)
+@given(st.lists(NAMES, min_size=4, max_size=4))
+@example(["images.csv", "export.json", "train", "metadata.csv"])
+@example(["=1+1"[:2], '"', "a\nb", "a,b"])
+@pytest.mark.parametrize("format", ["imagefolder", "coco", "csv"])
+def test_any_names_come_back(tmp_path_factory, reference, format, names):
+    folder, again = tmp_path_factory.mktemp("names"), tmp_path_factory.mktemp("again")
+    for number, _ in enumerate(names):
+        save(folder / f"raw/{number}.png", seed=number)
+    project = read(folder, reference)
+    events = [
+        Event(datetime(2024, 1, 1), "me", "test", "object", image, name.strip() or "x")
+        for image, name in zip(images(project), names, strict=True)
+        if reference.find_object(name) is None
+    ]
+    assume(events)
+    labels.append(project, events)
+    export(project, reference, Request(format, again / "out", where="object is not None"))
+    found = {image: row["objects"] for image, row in by_id(read(again, reference, "out")).items()}
+    assert found == {event.image_id: [event.after] for event in events}
 
 
 LISTED = {

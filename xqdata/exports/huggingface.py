@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -40,7 +40,7 @@ class HuggingFace:
     def finish(self, export: Export) -> None:
         """Write the metadata of each part, the README, and images.csv."""
         save_listing(export)
-        folders = folder_names(export.selection.parts)
+        folders, called = folder_names(export.selection.parts), split_names(export.parts)
         boxes = any(image.item.boxes for image in export.images)
         configs = []
         for part in export.parts:
@@ -48,20 +48,23 @@ class HuggingFace:
             sink = io.BytesIO()
             pq.write_table(_metadata(export, export.of(part), boxes), sink, compression="zstd")
             (export.folder / folder / "metadata.parquet").write_bytes(sink.getvalue())
-            configs.append((split_called(part), f"{folder}/**"))
+            configs.append((called[part], f"{folder}/**"))
         export.save("README.md", _readme(configs))
-        renamed = [f"{p} is {split_called(p)}" for p in export.selection.parts if split_called(p) != p]
+        renamed = [f"{part} is {called[part]}" for part in export.selection.parts if called[part] != part]
         if renamed:
             export.notes.append(f"in datasets, {', '.join(renamed)}")
 
 
-def split_called(part: str | None) -> str:
-    """The name that `datasets` takes for a part; what has none is `train`."""
-    if part is None:
-        return "train"
-    if part.isdecimal():
-        return f"fold_{part}"
-    return _CALLED.get(part, "".join(c if c.isalnum() or c == "_" else "_" for c in part))
+def split_names(parts: Iterable[str | None]) -> dict[str | None, str]:
+    """The name that `datasets` takes for each part; what is in none is `train`."""
+    found: dict[str | None, str] = {}
+    for part in parts:
+        name = "train" if part is None else f"fold_{part}" if part.isdecimal() else _CALLED.get(part, part)
+        name = "".join(c if c.isalnum() else "_" for c in name)
+        while name in found.values():
+            name += "_"
+        found[part] = name
+    return found
 
 
 def _metadata(export: Export, images: Sequence[Exported], boxes: bool) -> pa.Table:

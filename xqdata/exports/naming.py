@@ -11,6 +11,8 @@ from collections.abc import Iterable
 # What Windows forbids, what patterns of file names give a meaning, and the percent sign, which has one in our tables.
 _FORBIDDEN = frozenset('<>:"/\\|?*[]{}%')
 _RESERVED = frozenset(["con", "prn", "aux", "nul", *(f"{port}{n}" for port in ("com", "lpt") for n in "0123456789¹²³")])
+# Files of the formats, which lie where folders may lie.
+_FILES = frozenset("images.csv boxes.csv export.json readme.md croissant.json classes.json dataset.yaml".split())
 # How many digits of a name's hash mark its folder: more where so few are the same for two names.
 _DIGITS = (6, 64)
 _OURS = re.compile(r"-([0-9a-f]{6}|[0-9a-f]{64})$")
@@ -50,7 +52,7 @@ def _plain(name: str) -> str:
     composed = unicodedata.normalize("NFC", name)
     kept = "".join("_" if c in _FORBIDDEN or not c.isprintable() else c for c in composed)
     short = kept.encode()[:_LONGEST].decode(errors="ignore").strip(" .")
-    reserved = short.partition(".")[0].rstrip().casefold() in _RESERVED
+    reserved = short.partition(".")[0].rstrip().casefold() in _RESERVED or _confused(short) in _FILES
     return f"_{short}" if reserved or not short else short
 
 

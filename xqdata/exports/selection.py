@@ -114,7 +114,7 @@ def select(project: Project, taxonomy: Taxonomy, request: Request) -> Selection:
     items = _items(project, images, names, parts, groups)
     found = _in_order({item.part for item in items if item.part is not None})
     leaky = bool(name and manifest.provenance(project, name).options.get("leaky"))
-    return Selection(items, names, name, found, inputs, leaky, left, _notes(project, names, name, leaky, inputs))
+    return Selection(items, names, name, found, inputs, leaky, +left, _notes(project, names, name, leaky, inputs))
 
 
 def _standing(project: Project, raw: pa.Table, taxonomy: Taxonomy, left: Counter[str]) -> pa.Table:
