@@ -98,7 +98,7 @@ NAMES = st.text(st.characters(exclude_categories=["Cs"], exclude_characters=";|+
 @settings(max_examples=12)
 @given(st.lists(NAMES, min_size=4, max_size=4))
 @example(["images.csv", "export.json", "train", "metadata.csv"])
-@example(["=1+1"[:2], '"', "a\nb", "a,b"])
+@example(["=1", '"', "a\r\tb", "a,b"])
 @pytest.mark.parametrize("format", ["imagefolder", "coco", "csv"])
 def test_any_names_come_back(tmp_path_factory, reference, format, names):
     folder, again = tmp_path_factory.mktemp("names"), tmp_path_factory.mktemp("again")

@@ -20,7 +20,8 @@ def save_listing(export: Export) -> None:
     told = export.selection.columns.names
     split = ["split", "group"] if export.selection.split else []
     text = io.StringIO(newline="")
-    out = csv.writer(text, lineterminator="\n")
+    # With its own end of a line, the writer quotes both signs that it consists of.
+    out = csv.writer(text, lineterminator="\r\n")
     out.writerow(["file", *split, *told, "sha256", "source_sha256"])
     for image in export.images:
         item = image.item
@@ -38,7 +39,7 @@ def save_boxes(export: Export) -> None:
     if not export.boxes:
         return
     text = io.StringIO(newline="")
-    out = csv.writer(text, lineterminator="\n")
+    out = csv.writer(text, lineterminator="\r\n")
     out.writerow(["image_id", "label", "x", "y", "width", "height"])
     for image in export.images:
         out.writerows([image.item.image_id, b.label, b.x, b.y, b.width, b.height] for b in image.item.boxes)
