@@ -53,9 +53,10 @@ def connect(project: Project) -> ModuleType:
         import fiftyone.constants
         from fiftyone.core import service
 
-        # What the configuration file in the home folder says does not count for where a project's data lie.
-        if fiftyone.config.database_dir != str(folder):
-            raise ValueError(f"this process is connected to {fiftyone.config.database_dir}")
+        if fiftyone.config.database_dir != str(folder):  # it was imported before
+            if fiftyone.core.odm.database._client is not None:
+                raise ValueError(f"this process is connected to {fiftyone.config.database_dir}")
+            fiftyone.config.database_dir = str(folder)
         if fiftyone.config.database_uri:
             _reach(str(fiftyone.config.database_uri))
         else:

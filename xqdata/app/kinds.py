@@ -1,74 +1,76 @@
-"""The kinds of fields: how plain values look, and what FiftyOne makes of them."""
+"""The kinds of fields: how plain values look, and what FiftyOne keeps of them in its database.
+
+FiftyOne's own objects take three times as long to make as everything else that loading does. What they write is plain,
+and a test compares it with what is made here.
+"""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 import fiftyone as fo
 import numpy as np
+from bson import ObjectId
+from fiftyone.core.utils import serialize_numpy_array
 from numpy.typing import NDArray
 
 # Points of a mask on its longer side: the App stretches it over the box.
 _SIDE = 128
 
+Document = dict[str, Any]
+
 
 @dataclass(frozen=True)
 class Kind:
-    """`type` and `inner`: of the field in FiftyOne; `make`: from a plain value; `back`: to what a person may have
-    changed, None for kinds that nobody edits.
+    """`declare`: makes the field, from its description; `make`: what the database keeps of a plain value; `back`: what
+    a person may have made of it as a plain value, None for kinds that nobody edits.
     """
 
-    type: Any
+    declare: Callable[[str], Any]
     make: Callable[[Any], Any]
-    inner: Any = None
-    embedded: Any = None
     back: Callable[[Any], Any] | None = None
-
-    def declared(self) -> Mapping[str, Any]:
-        """The arguments that declare such a field."""
-        told = {"ftype": self.type, "subfield": self.inner, "embedded_doc_type": self.embedded}
-        return {name: value for name, value in told.items() if value is not None}
 
 
 def _same(value: Any) -> Any:
     return value
 
 
-def _label(value: str) -> fo.Classification:
-    return fo.Classification(label=value)
+def _label(value: str) -> Document:
+    return {"_id": ObjectId(), "_cls": "Classification", "tags": [], "label": value}
 
 
-def _labels(value: list[str]) -> fo.Classifications:
-    return fo.Classifications(classifications=[_label(name) for name in value])
+def _labels(value: list[str]) -> Document:
+    return {"_cls": "Classifications", "classifications": [_label(name) for name in value]}
 
 
-def _prediction(value: list[Any]) -> fo.Classification:
+def _prediction(value: list[Any]) -> Document:
     label, confidence, part = value
-    return fo.Classification(label=label, confidence=confidence, part=part)
+    return _label(label) | {"confidence": confidence, "part": part}
 
 
-def _predictions(value: list[list[Any]]) -> fo.Classifications:
-    return fo.Classifications(classifications=[_prediction(one) for one in value])
+def _predictions(value: list[list[Any]]) -> Document:
+    return {"_cls": "Classifications", "classifications": [_prediction(one) for one in value]}
 
 
-def _boxes(value: list[list[Any]]) -> fo.Detections:
-    return fo.Detections(detections=[fo.Detection(label=label, bounding_box=box) for label, box in value])
+def _box(label: str, box: list[float]) -> Document:
+    return {"_id": ObjectId(), "_cls": "Detection", "attributes": {}, "tags": [], "label": label, "bounding_box": box}
 
 
-def _foreground(value: list[Any]) -> fo.Detections:
+def _boxes(value: list[list[Any]]) -> Document:
+    return {"_cls": "Detections", "detections": [_box(label, box) for label, box in value]}
+
+
+def _foreground(value: list[Any]) -> Document:
     """A mask, [run lengths, [x, y, width, height]], as a detection: FiftyOne stretches its mask over its box."""
     told, box = json.loads(value[0]), value[1]
     height, width = told["size"]
     x, y, w, h = box
-    found = fo.Detection(
-        label="foreground",
-        bounding_box=[x / width, y / height, w / width, h / height],
-        mask=sampled(told["counts"], height, box),
-    )
-    return fo.Detections(detections=[found])
+    found = _box("foreground", [x / width, y / height, w / width, h / height])
+    found["mask"] = serialize_numpy_array(sampled(told["counts"], height, box))
+    return {"_cls": "Detections", "detections": [found]}
 
 
 def sampled(counts: list[int], height: int, box: list[int]) -> NDArray[np.bool_]:
@@ -96,22 +98,30 @@ def _list_back(value: Any) -> list[str] | None:
     return list(value) if value else None
 
 
+def _of(field: Any, **more: Any) -> Callable[[str], Any]:
+    return lambda says: field(description=says, **more)
+
+
+def _embedded(document: Any) -> Callable[[str], Any]:
+    return _of(fo.EmbeddedDocumentField, document_type=document)
+
+
 KINDS: dict[str, Kind] = {
-    "string": Kind(fo.StringField, _same),
-    "int": Kind(fo.IntField, _same),
-    "float": Kind(fo.FloatField, _same),
-    "bool": Kind(fo.BooleanField, _same),
-    "time": Kind(fo.DateTimeField, _same),
-    "strings": Kind(fo.ListField, list, inner=fo.StringField, back=_list_back),
-    "label": Kind(fo.EmbeddedDocumentField, _label, embedded=fo.Classification, back=_one_back),
-    "labels": Kind(fo.EmbeddedDocumentField, _labels, embedded=fo.Classifications, back=_many_back),
-    "prediction": Kind(fo.EmbeddedDocumentField, _prediction, embedded=fo.Classification),
-    "predictions": Kind(fo.EmbeddedDocumentField, _predictions, embedded=fo.Classifications),
-    "boxes": Kind(fo.EmbeddedDocumentField, _boxes, embedded=fo.Detections),
-    "mask": Kind(fo.EmbeddedDocumentField, _foreground, embedded=fo.Detections),
+    "string": Kind(_of(fo.StringField), _same),
+    "int": Kind(_of(fo.IntField), _same),
+    "float": Kind(_of(fo.FloatField), _same),
+    "bool": Kind(_of(fo.BooleanField), _same),
+    "time": Kind(_of(fo.DateTimeField), _same),
+    "strings": Kind(lambda says: fo.ListField(fo.StringField(), description=says), list, _list_back),
+    "label": Kind(_embedded(fo.Classification), _label, _one_back),
+    "labels": Kind(_embedded(fo.Classifications), _labels, _many_back),
+    "prediction": Kind(_embedded(fo.Classification), _prediction),
+    "predictions": Kind(_embedded(fo.Classifications), _predictions),
+    "boxes": Kind(_embedded(fo.Detections), _boxes),
+    "mask": Kind(_embedded(fo.Detections), _foreground),
 }
 
 
 def made(kind: str, value: Any) -> Any:
-    """What FiftyOne holds for a plain value; None stays None."""
+    """What the database keeps of a plain value; None stays None."""
     return None if value is None else KINDS[kind].make(value)

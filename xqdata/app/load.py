@@ -7,8 +7,10 @@ label log. Tags are people's alone, and never touched.
 
 from __future__ import annotations
 
+import random
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +18,7 @@ import fiftyone as fo
 import xxhash
 from bson import ObjectId
 from fiftyone.core import odm
-from pymongo import ReplaceOne
+from pymongo import ReplaceOne, UpdateOne
 
 from xqdata.app.content import EDITABLE, Content, Progress, Values, plain
 from xqdata.app.kinds import KINDS, made
@@ -53,6 +55,7 @@ def open_dataset(name: str, project: Project, shared: bool) -> fo.Dataset:
     """The dataset called `name`, made where there is none. Raises InputError where it is not this project's."""
     if not fo.dataset_exists(name):
         dataset = fo.Dataset(name, persistent=True)
+        dataset.media_type = "image"
         dataset.info = {KEY: {"project": str(project.folder)}}
         dataset.add_sample_field("image_id", fo.StringField, description="the row of images")
         dataset.create_index("image_id", unique=True)
@@ -94,7 +97,10 @@ def load(dataset: fo.Dataset, found: Content, files: Sequence[Path], progress: P
     _add(dataset, found, [image for image in new if image not in present], wanted, progress)
     done.added = len(new)
     _update(dataset, found, _changes(before, now, people), wanted, before, done)
+    if found.slices:
+        _name_slices(dataset, {name for _, name in found.slices.values()})
     _remember(dataset, {image: now[image] for image in new})
+    dataset.reload()  # the samples that FiftyOne holds in memory
     done.unchanged = len(ids) - done.added - done.updated
     return done
 
@@ -119,10 +125,9 @@ def _sliced(found: Content, image: str) -> Values:
 
 def _declare(dataset: fo.Dataset, found: Content) -> None:
     """Make the fields that are not there yet, so that empty ones and their hints are there, too."""
-    schema = dataset.get_field_schema()
-    for each in found.fields:
-        if each.name not in schema:
-            dataset.add_sample_field(each.name, description=each.says, **KINDS[each.kind].declared())
+    standing = dataset.get_field_schema()
+    new = {each.name: KINDS[each.kind].declare(each.says) for each in found.fields if each.name not in standing}
+    dataset._merge_sample_field_schema(new)  # one by one, as its public way does, they take seconds
     if found.slices and dataset.group_field is None:
         _into_groups(dataset)
 
@@ -130,24 +135,21 @@ def _declare(dataset: fo.Dataset, found: Content) -> None:
 def _into_groups(dataset: fo.Dataset) -> None:
     """A dataset of single pictures becomes one of scans, each picture the slice `main` of its own."""
     dataset.add_group_field(GROUP, default="main")
-    samples = dataset._sample_collection
-    samples.update_many({}, [{"$set": {GROUP: _group_document("main", "$_id")}}])
-    dataset._doc.group_media_types = {"main": "image"}
-    dataset.save()
-    dataset.reload()
+    dataset._sample_collection.update_many({}, [{"$set": {GROUP: _group("main", "$_id")}}])
+    _name_slices(dataset, ["main"])
 
 
-def _group_document(name: str, number: Any) -> dict[str, Any]:
+def _group(name: str, number: Any) -> dict[str, Any]:
     return {"_id": number, "_cls": "Group", "name": name}
-
-
-def _group(told: Sequence[str]) -> Any:
-    scan, name = told
-    return fo.Group(id=str(_number(scan))).element(name)
 
 
 def _number(scan: str) -> ObjectId:
     return ObjectId(xxhash.xxh3_128_hexdigest(scan.encode())[:24])
+
+
+def _name_slices(dataset: fo.Dataset, names: Iterable[str]) -> None:
+    dataset._doc.group_media_types = {**dataset._doc.group_media_types, **dict.fromkeys(names, "image")}
+    dataset.save()
 
 
 # --- what people did
@@ -204,19 +206,39 @@ def _add(
     kinds = {each.name: each.kind for each in found.fields}
     sizes = zip(*(found.rows[name].to_pylist() for name in ("image_id", "width", "height")), strict=True)
     size = {image: (width, height) for image, width, height in sizes}
+    now = datetime.now(UTC)
     progress("loading", 0, len(new))
     for start in range(0, len(new), _BATCH):
         some = new[start : start + _BATCH]
-        dataset.add_samples([_sample(wanted[image], kinds, size[image]) for image in some], progress=False)
+        every = ({**_own(dataset, size[image], now), **_written(wanted[image], kinds)} for image in some)
+        dataset._sample_collection.insert_many(every, ordered=False)
         progress("loading", start + len(some), len(new))
 
 
-def _sample(values: Values, kinds: Mapping[str, str], size: tuple[int, int]) -> fo.Sample:
-    told = {name: made(kinds[name], value) for name, value in values.items() if name in kinds}
-    if _SLICE in values:
-        told[GROUP] = _group(values[_SLICE])
-    metadata = fo.ImageMetadata(width=size[0], height=size[1])
-    return fo.Sample(filepath=values[_FILE], metadata=metadata, **told)
+def _own(dataset: fo.Dataset, size: tuple[int, int], now: datetime) -> dict[str, Any]:
+    """What FiftyOne adds to every sample."""
+    return {
+        "tags": [],
+        "metadata": {"_cls": "ImageMetadata", "width": size[0], "height": size[1]},
+        "_media_type": "image",
+        "_rand": random.random(),
+        "_dataset_id": dataset._doc.id,
+        "created_at": now,
+        "last_modified_at": now,
+    }
+
+
+def _written(values: Values, kinds: Mapping[str, str]) -> dict[str, Any]:
+    """Plain values as the database keeps them, under the names that it uses."""
+    told: dict[str, Any] = {}
+    for name, value in values.items():
+        if name == _FILE:
+            told["filepath"] = value
+        elif name == _SLICE:
+            told[GROUP] = _group(value[1], _number(value[0]))
+        else:
+            told[name] = made(kinds[name], value) if name in kinds else None  # no image has it any more
+    return told
 
 
 def _changes(
@@ -249,41 +271,22 @@ def _update(
     done: Loaded,
 ) -> None:
     kinds = {each.name: each.kind for each in found.fields}
-    columns: dict[str, dict[str, Any]] = {}
+    fresh: dict[str, Values] = {}
     touched: dict[str, Values] = {}
     for image, name, write in changes:
         value = wanted[image].get(name)
         touched.setdefault(image, dict(before[image]))[name] = plain(value)
         if write:
-            columns.setdefault(name, {})[image] = value
-    every = flat(dataset)
-    for name, values in columns.items():
-        if name == _SLICE:
-            _regroup(dataset, values)
-        elif name == _FILE:
-            every.set_values("filepath", values, key_field="image_id")
-        elif name in kinds:
-            told = {image: made(kinds[name], value) for image, value in values.items()}
-            every.set_values(name, told, key_field="image_id")
-        elif name in dataset.get_field_schema():  # no image has it any more
-            every.set_values(name, dict.fromkeys(values), key_field="image_id")
+            fresh.setdefault(image, {})[name] = value if name != _SLICE else value or [image, "main"]
+    now = datetime.now(UTC)
+    writes = [
+        UpdateOne({"image_id": image}, {"$set": {**_written(values, kinds), "last_modified_at": now}})
+        for image, values in fresh.items()
+    ]
+    if writes:
+        dataset._sample_collection.bulk_write(writes, ordered=False)
     _remember(dataset, touched)
     done.updated = len(touched)
-
-
-def _regroup(dataset: fo.Dataset, values: Mapping[str, Sequence[str] | None]) -> None:
-    """FiftyOne has no way to put a sample into another group, so this goes to the database."""
-    from pymongo import UpdateOne
-
-    told = {image: (value or (image, "main")) for image, value in values.items()}
-    writes = [
-        UpdateOne({"image_id": image}, {"$set": {GROUP: _group_document(name, _number(scan))}})
-        for image, (scan, name) in told.items()
-    ]
-    dataset._sample_collection.bulk_write(writes, ordered=False)
-    dataset._doc.group_media_types.update({name: "image" for _, name in told.values()})
-    dataset.save()
-    dataset.reload()
 
 
 def _remember(dataset: fo.Dataset, now: Mapping[str, Values]) -> None:
