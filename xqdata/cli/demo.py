@@ -20,6 +20,7 @@ STEPS = (
     ("split", "--method", "random", "--name", "study"),
     ("audit",),
     ("audit", "--name", "study", "--report", "audit.html"),
+    ("export", "imagefolder", "dataset", "--kept-only", "--link", "--force"),
     ("status",),
 )
 _LOOK = (
@@ -28,6 +29,7 @@ _LOOK = (
     ("manifests/", "what xqdata found: one Parquet table for each step"),
     ("duplicates.html", "what is there twice, picture beside picture"),
     ("audit.html", "what is wrong with the study's random split"),
+    ("dataset/", "the split as folders that torchvision reads, without copies"),
 )
 
 
