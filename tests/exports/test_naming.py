@@ -52,8 +52,6 @@ def test_any_names(names: list[str]):
     check(names)
 
 
-@pytest.mark.parametrize(
-    "name", ["apple", "Tree ear", "목이버섯", "LAGs products(Aluminum-C)", "a_b", "été", "5 kg"]
-)
+@pytest.mark.parametrize("name", ["apple", "Tree ear", "목이버섯", "LAGs products(Aluminum-C)", "a_b", "été", "5 kg"])
 def test_usual_names_stay(name: str):
     assert folder_names([name]) == {name: name}
