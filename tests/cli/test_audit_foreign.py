@@ -44,6 +44,9 @@ def test_from_a_leaky_folder_to_a_clean_list(tmp_path: Path, monkeypatch: pytest
     told = document["foreign"]
     assert (told["files_opened"], told["images_in_no_part"], told["images_named_twice"]) == (0, 0, 0)
     assert {f["kind"] for f in document["findings"] if f["severity"] == "high"} == {"bytes", "series"}
+    advice = "mend this split with the command for the nearest clean one"
+    assert all(advice in f["detail"] for f in document["findings"] if f["severity"] == "high")
+    assert document["repair"] == told["repair"]
 
     monkeypatch.chdir(Path(told["tables"]).parent)
     assert "was not made by xqdata split, so it cannot grow" in run("split", "--from", "default", code=1).output

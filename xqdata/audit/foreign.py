@@ -150,7 +150,9 @@ def foreign(
     made.outside = images.num_rows - made.images
     given = _named_twice(made)
     apart = tuple(dict.fromkeys((*options.apart, *claimed.apart)))
-    asked = replace(options, name=claimed.name, apart=apart, given=given, repair=made.repair())
+    asked = replace(
+        options, name=claimed.name, apart=apart, given=given, repair=made.repair("--csv", str(here / "repaired.csv"))
+    )
     return made, audit(made.project, taxonomy, asked)
 
 

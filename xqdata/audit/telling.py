@@ -68,9 +68,11 @@ def evidence(
 
 def remedy(material: Material) -> str:
     """What to do about families that lie in several parts."""
-    again = "split again with xqdata split" if material.claims.own else ""
+    if not material.claims.own:
+        return "mend this split with the command for the nearest clean one, which keeps them in one part"
+    again = "split again with xqdata split"
     mend = f"mend this split with {material.repair}" if material.repair else ""
-    either = "either keeps" if again and mend else "it keeps"
+    either = "either keeps" if mend else "it keeps"
     return f"{', or '.join(filter(None, [again, mend]))}: {either} them in one part"
 
 
