@@ -15,6 +15,7 @@ from typing import Annotated, Any, Literal
 import click
 import pyarrow as pa
 from pydantic_core import PydanticUndefined
+from xqdata_benchmark import recipe
 
 from xqdata import config, schema, taxonomy
 from xqdata.cli import main as cli
@@ -30,6 +31,7 @@ def pages() -> dict[str, str]:
         "reference/schema.md": schema_page,
         "reference/config.md": config_page,
         "reference/cli.md": cli_page,
+        "reference/recipes.md": recipes_page,
         "taxonomy.md": taxonomy_page,
     }
     return {name: "\n".join([NOTICE, "", *maker()]).rstrip() + "\n" for name, maker in makers.items()}
@@ -152,6 +154,26 @@ def config_page() -> Iterator[str]:
     ]
     config.parse_toml(EXAMPLE, config.Config, where="the example of docs/generate.py")
     for model, heading in _sections("", config.Config, "Top level"):
+        yield from [f"## {heading}", "", *_first_line(model), ""]
+        yield from table(["key", "type", "default", "meaning"], _config_rows(model))
+
+
+def recipes_page() -> Iterator[str]:
+    """Every recipe that is shipped, and every key of one."""
+    yield from [
+        "# Recipes",
+        "",
+        "A recipe says what `xqdata benchmark` does. It is one TOML file; keys that it leaves out have the defaults",
+        "below. `--set train.epochs=5` changes a key for one run, and `--recipe mine.toml` takes a file of yours.",
+        "",
+    ]
+    yield from table(
+        ["recipe", "what it is"], ([f"`{name}`", recipe.load(name).description] for name in recipe.names())
+    )
+    for name in recipe.names():
+        text = recipe.text(name).strip()
+        yield from [f"## {name}", "", "```toml", *text.splitlines(), "```", ""]
+    for model, heading in _sections("", recipe.Recipe, "Keys of a recipe"):
         yield from [f"## {heading}", "", *_first_line(model), ""]
         yield from table(["key", "type", "default", "meaning"], _config_rows(model))
 

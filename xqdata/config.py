@@ -145,9 +145,16 @@ def read_toml(path: Path, model: type[M], where: str) -> M:
 def parse_toml(text: str, model: type[M], where: str) -> M:
     """TOML `text` as a `model`; errors as in `read_toml`."""
     try:
-        return model.model_validate(tomllib.loads(text))
+        values = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         raise ConfigError(f"is not valid TOML: {error}", where=where) from error
+    return validated(values, model, where)
+
+
+def validated(values: dict[str, Any], model: type[M], where: str) -> M:
+    """What a TOML file said as a `model`; errors as in `read_toml`."""
+    try:
+        return model.model_validate(values)
     except ValidationError as error:
         raise _explain(error, model, where) from error
 

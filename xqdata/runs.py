@@ -28,7 +28,7 @@ FORMAT = 1
 
 @dataclass(frozen=True)
 class Run:
-    """One whole run. `told`: all of `run.json`; `classes`: in the order of the probabilities and of the confusion matrix."""
+    """One whole run. `told`: all of `run.json`."""
 
     folder: Path
     told: Mapping[str, Any]
@@ -50,7 +50,7 @@ class Run:
 
     @property
     def classes(self) -> tuple[str, ...]:
-        """The classes, in order."""
+        """The classes, in the order of the probabilities and of the confusion matrix."""
         return tuple(self.told["classes"])
 
     @property
@@ -72,13 +72,13 @@ class Run:
         return found
 
     def predictions(self, columns: list[str] | None = None) -> pa.Table:
-        """One row for each image that was evaluated: image_id, part, component, true, predicted, correct, confidence, and
-        `p_CLASS` for every class. Raises TableError where the file is absent or damaged.
+        """One row for each image that was evaluated: image_id, part, component, true, predicted, correct, confidence,
+        and `p_CLASS` for every class. Raises TableError where the file is absent or damaged.
         """
         return _read(self.folder / PREDICTIONS, columns)
 
     def embeddings(self) -> pa.Table | None:
-        """image_id and embedding (a list of float32) for each image that was evaluated; None where the model has none."""
+        """image_id and embedding (a list of float32) of each image that was evaluated; None where there are none."""
         path = self.folder / EMBEDDINGS
         return _read(path) if path.exists() else None
 
@@ -95,7 +95,7 @@ def names(project: Project) -> list[str]:
 
 
 def read(project: Project, name: str) -> Run:
-    """The run called `name`. Raises InputError where there is none, TableError where it is damaged or of another format."""
+    """The run called `name`. Raises InputError where there is none, TableError where it cannot be read."""
     folder = project.folder / FOLDER / name
     try:
         told = json.loads((folder / TOLD).read_text(encoding="utf-8"))
