@@ -33,22 +33,27 @@ _GOLDEN = 0.618033988749895
 _FOREGROUND = "#66CCEE"
 
 
-def arrange(dataset: fo.Dataset, found: Content, taxonomy: Taxonomy) -> None:
-    """Set sidebar, colours and what is shown at first, unless a person has arranged them in the App since."""
-    shelves = _sidebar(dataset, found.fields)
-    colours = _colours(found, taxonomy)
+_PARTS = ("sidebar_groups", "color_scheme", "active_fields")
+
+
+def arranged(dataset: fo.Dataset) -> set[str]:
+    """The parts of the look that a person has changed in the App. To be asked before an update: FiftyOne adds to them."""
+    noted = dataset.info.get(KEY, {}).get("look", {})
+    return {name for name in _PARTS if name in noted and _print(getattr(dataset.app_config, name)) != noted[name]}
+
+
+def arrange(dataset: fo.Dataset, found: Content, taxonomy: Taxonomy, keep: set[str]) -> None:
+    """Set sidebar, colours and what is shown at first, but for those to `keep`."""
     wanted = {
-        "sidebar_groups": shelves,
-        "color_scheme": colours,
+        "sidebar_groups": _sidebar(dataset, found.fields),
+        "color_scheme": _colours(found, taxonomy),
         "active_fields": fo.ActiveFields(paths=_active(found)),
     }
     noted = dict(dataset.info.get(KEY, {}).get("look", {}))
     for name, value in wanted.items():
-        standing = getattr(dataset.app_config, name)
-        if standing is not None and name in noted and _print(standing) != noted[name]:
-            continue  # a person's
-        setattr(dataset.app_config, name, value)
-        noted[name] = _print(value)
+        if name not in keep:
+            setattr(dataset.app_config, name, value)
+            noted[name] = _print(value)
     dataset.save()
     note(dataset, look=noted)
 
@@ -130,6 +135,6 @@ def _hex(hue: float, saturation: float, value: float) -> str:
 
 def _print(value: Any) -> str:
     """A fingerprint of a part of the App's settings."""
-    parts = value if isinstance(value, list) else [value]
+    parts = value if isinstance(value, list) else [] if value is None else [value]
     told = [part.to_dict() if hasattr(part, "to_dict") else dict(part) for part in parts]
     return xxhash.xxh3_64_hexdigest(json.dumps(told, sort_keys=True, default=str).encode())

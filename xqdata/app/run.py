@@ -52,13 +52,14 @@ def bring(
         project, found.rows, workers=workers, progress=lambda done, total: progress("previews", done, total)
     )
     dataset = open_dataset(name, project, shared)
+    keep = look.arranged(dataset)
     loaded = load(dataset, found, pictures.files, progress)
     loaded.unread = pictures.unread
     evaluation.evaluate(dataset, found.runs)
     forget(dataset, found, lambda source: _stands(project, source))
     embedded = embeddings.embed(project, dataset, found, workers, progress)
     saved = views.save(dataset, found, _chosen(dataset, found))
-    look.arrange(dataset, found, taxonomy)
+    look.arrange(dataset, found, taxonomy, keep)
     names = [each.run.name for each in found.runs]
     return Opened(dataset, views.chosen_slug(dataset), loaded, found.rows.num_rows, saved, names, embedded)
 

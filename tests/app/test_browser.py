@@ -1,0 +1,247 @@
+"""The App as a person meets it, in Chromium.
+
+It could be wrong while tests of Python pass if the grid showed grey squares where pictures should be (it draws them
+itself, and what it cannot read it leaves empty), if saved views filtered to something else in the App than in Python,
+or if the panels stayed empty. So this reads what is on the screen: the counts beside the grid, the pixels of the
+pictures, the cells of the matrix.
+
+With XQDATA_SCREENSHOTS=docs/images it also takes the pictures of docs/view.md, of a larger simulated project.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import signal
+import subprocess
+import time
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import numpy as np
+import pytest
+import tifffile
+
+from app.conftest import XQDATA, write_run, xq
+from xqdata import manifest, runs
+from xqdata.manifest import Project
+
+pytestmark = pytest.mark.browser
+
+SHOTS = os.environ.get("XQDATA_SCREENSHOTS")
+SCANS = "195" if SHOTS else "39"
+SIZE = {"width": 1440, "height": 860}
+BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+# The matrix that the panel has drawn.
+HEATMAP = "[...document.querySelectorAll('.js-plotly-plot')].flatMap(p => p.data || []).find(t => t.type === 'heatmap')"
+FLAGS = ("--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
+         "--disable-component-update", "--disable-sync")  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Any]:
+    """Chromium; skips where there is none, but fails where XQDATA_NEEDS_BROWSER says that there must be one."""
+    found = next(filter(None, map(shutil.which, BROWSERS)), None)
+    if found is None:
+        told = f"no browser: none of {', '.join(BROWSERS)} is installed"
+        if os.environ.get("XQDATA_NEEDS_BROWSER"):
+            pytest.fail(told)
+        pytest.skip(told)
+    api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
+    with api.sync_playwright() as play:
+        launched = play.chromium.launch(executable_path=found, args=FLAGS)
+        yield launched
+        launched.close()
+
+
+@pytest.fixture(scope="module")
+def project(tmp_path_factory: pytest.TempPathFactory) -> Project:
+    """A simulated export with some deep scans beside it, after every step, with a run."""
+    folder = tmp_path_factory.mktemp("view") / "quarantine"
+    folder.mkdir()
+    xq(folder, "simulate", "raw", "--scans", SCANS, "--workers", "1", "--quiet")
+    dice = np.random.default_rng(0)
+    (folder / "deep" / "apple").mkdir(parents=True)
+    y, x = np.mgrid[:200, :200]
+    for n in range(3):  # hardly above black, as 8 bits show them
+        blob = 900 * np.exp(-((x - 60 - 40 * n) ** 2 + (y - 100) ** 2) / 900)
+        deep = (2000 + blob + dice.normal(0, 8, x.shape)).astype(np.uint16)
+        tifffile.imwrite(folder / "deep" / "apple" / f"deep_{n}.tif", deep)
+    xq(folder, "ingest", "raw", "deep", "--workers", "1", "--quiet")
+    xq(folder, "dedup", "--workers", "1", "--quiet")
+    xq(folder, "split", "--quiet")
+    xq(folder, "split", "--method", "random", "--name", "study", "--quiet")
+    xq(folder, "audit", "--name", "study", "--workers", "1", "--quiet")
+    made = Project(folder)
+    write_run(made, "quick")
+    return made
+
+
+@pytest.fixture(scope="module")
+def told(project: Project) -> Iterator[dict[str, Any]]:
+    """What `xqdata view --json` says, while it runs."""
+    command = [XQDATA, "view", "--no-browser", "--json", "--workers", "1"]
+    process = subprocess.Popen(command, cwd=project.folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    assert process.stdout is not None
+    lines = []
+    for line in process.stdout:
+        lines.append(line)
+        if line == "}\n":
+            break
+    try:
+        assert lines, process.stderr.read() if process.stderr else ""
+        yield json.loads("".join(lines))
+    finally:
+        process.send_signal(signal.SIGINT)
+        process.wait(30)
+        process.stdout.close()
+        assert process.stderr is not None
+        assert "Traceback" not in process.stderr.read()
+        process.stderr.close()
+
+
+@pytest.fixture
+def page(browser: Any) -> Iterator[Any]:
+    context = browser.new_context(viewport=SIZE)
+    opened = context.new_page()
+    opened.set_default_timeout(60_000)
+    yield opened
+    context.close()
+
+
+def test_a_person_finds_their_way(page: Any, told: dict[str, Any], project: Project) -> None:
+    """One test, because the App is one for all that look at it: a panel that is opened is open for the next, too."""
+    asked: list[str] = []
+    page.on("response", lambda answer: asked.append(answer.url))
+    page.goto(told["url"], wait_until="domcontentloaded")
+    page.wait_for_selector("[data-cy=looker]")
+    the_grid_shows_the_pictures(page, told, project, asked)
+    saved_views_hold_what_the_tables_say(page, project)
+    misclassified_are_what_the_run_got_wrong(page, project)
+    the_evaluation_panel_shows_our_matrix(page, project)
+    the_embeddings_panel_shows_points(page)
+    hosts = {urlsplit(url).hostname for url in asked if url.startswith("http")}
+    assert hosts == {"127.0.0.1"}  # nothing came from elsewhere
+
+
+def the_grid_shows_the_pictures(page: Any, told: dict[str, Any], project: Project, asked: list[str]) -> None:
+    dismiss = page.get_by_text("Dismiss", exact=True)  # an advertisement covers part of the grid
+    dismiss.first.click()
+    images = manifest.read(project, "images", ["image_id"]).num_rows
+    assert told["images"] == told["added"] == images
+    assert not told["unread"]
+    count(page, images)
+    until = time.monotonic() + 30
+    while (len(shown := spread(page)) < 8 or min(shown) < 0.5) and time.monotonic() < until:
+        page.wait_for_timeout(500)
+    assert len(shown) >= 8
+    assert min(shown) >= 0.5, shown  # some hold one beetle and air
+    # The deep scans stand first. As files they are all but black: 2,000 to 2,900 of 65,535.
+    assert min(shown[:3]) > 20, shown
+    assert sum("previews" in url for url in asked if "/media" in url) == 3
+    shoot(page, "grid")
+    page.click("[data-cy=saved-views-selection]")
+    shoot(page, "views")
+    page.get_by_text("Unsaved view", exact=True).last.click()
+
+
+def saved_views_hold_what_the_tables_say(page: Any, project: Project) -> None:
+    parts = manifest.read(project, "splits/study", ["part"])["part"].to_pylist()
+    choose(page, "Test part of study")
+    count(page, parts.count("test"))
+    evidence = manifest.read(project, "audits/study.evidence").to_pylist()
+    high = {row["kind"] for row in manifest.read(project, "audits/study").to_pylist() if row["severity"] == "high"}
+    leaks = {row[end] for row in evidence if row["kind"] in high for end in ("image_test", "image_train")} - {None}
+    assert leaks
+    choose(page, "Leaks of study")
+    count(page, len(leaks))
+    shoot(page, "leaks")
+
+
+def misclassified_are_what_the_run_got_wrong(page: Any, project: Project) -> None:
+    rows = runs.read(project, "quick").predictions().to_pylist()
+    wrong = [row for row in rows if row["part"] == "test" and not row["correct"]]
+    assert wrong
+    choose(page, "Misclassified by quick")
+    count(page, len(wrong))
+    shoot(page, "misclassified")
+
+
+def the_evaluation_panel_shows_our_matrix(page: Any, project: Project) -> None:
+    open_panel(page, "model_evaluation_panel_builtin")
+    panel = page.locator("[data-cy=panel-content-model_evaluation_panel_builtin]")
+    panel.get_by_text("correct_quick").first.click()
+    shut = panel.get_by_text("Confusion Matrices").first
+    shut.wait_for()
+    shoot(page, "evaluation")
+    panel.get_by_text("Summary", exact=True).first.click()
+    shut.click()
+    page.wait_for_function(f"() => {HEATMAP}")
+    drawn = page.evaluate(f"() => {{ const t = {HEATMAP}; return {{x: t.x, y: t.y, z: t.z}}; }}")
+    counted = Counter(
+        (row["true"], row["predicted"])
+        for row in runs.read(project, "quick").predictions().to_pylist()
+        if row["part"] == "test"
+    )
+    cells = {
+        (true, predicted): value
+        for true, row in zip(drawn["y"], drawn["z"], strict=True)
+        for predicted, value in zip(drawn["x"], row, strict=True)
+    }
+    assert sum(cells.values()) > 0
+    assert cells == {cell: counted[cell] for cell in cells}
+    shoot(page, "matrix")
+    page.click("[data-cy=panel-tab-model_evaluation_panel_builtin] [title=Close]")
+
+
+def the_embeddings_panel_shows_points(page: Any) -> None:
+    page.click("[data-cy=btn-clear-view-bar]")
+    open_panel(page, "Embeddings")
+    panel = page.locator("[data-cy=panel-content-Embeddings]")
+    panel.get_by_text("pre-computed embeddings").first.click()
+    panel.get_by_text(re.compile(r"^[1-9]\d* points")).first.wait_for()
+    if SHOTS:
+        panel.get_by_text("None", exact=True).first.click()
+        page.get_by_text("object.label", exact=True).first.click()
+    shoot(page, "embeddings", 4000)
+
+
+def count(page: Any, wanted: int) -> None:
+    """Wait until the number beside the grid is the wanted one."""
+    page.get_by_text(re.compile(rf"^{wanted:,}( \w+)?( \w+)? (sample|group)s?")).first.wait_for()
+
+
+def choose(page: Any, view: str) -> None:
+    page.click("[data-cy=saved-views-selection]")
+    page.get_by_text(view, exact=True).first.click()
+
+
+def open_panel(page: Any, name: str) -> None:
+    page.click("[data-cy=new-panel-btn]")
+    page.click(f"[data-cy=new-panel-option-{name}]")
+
+
+def shoot(page: Any, name: str, wait: int = 1500) -> None:
+    if SHOTS:
+        page.wait_for_timeout(wait)
+        page.screenshot(path=Path(SHOTS) / f"view-{name}.png")
+
+
+def spread(page: Any) -> list[float]:
+    """The standard deviation of the grey values of each picture in the grid: an empty one has none."""
+    found = page.evaluate(
+        """() => [...document.querySelectorAll('[data-cy=looker] canvas')].map(e => {
+            const c = document.createElement('canvas'); c.width = 64; c.height = 64;
+            const g = c.getContext('2d');
+            try { g.drawImage(e, 0, 0, 64, 64); } catch { return -1; }
+            const d = g.getImageData(0, 0, 64, 64).data; let s = 0, q = 0;
+            for (let i = 0; i < d.length; i += 4) { s += d[i]; q += d[i] * d[i]; }
+            return Math.sqrt(Math.max(q / 4096 - (s / 4096) ** 2, 0));
+        })"""
+    )
+    return [float(value) for value in found]
