@@ -2,6 +2,10 @@
 
 It could be wrong while tests pass if effective labels were only ever tested on one event per image, if the order of
 rows in the file decided instead of time, or if a moved file lost its verdicts. So: several events, shuffled, and moves.
+
+Undoing could be wrong if it were only tested on one verdict on an image whose columns agree with each other: a reader
+may tell a container without a scan type, or several objects, and a value alone does not bring those back. So: chains of
+verdicts and undoings drawn at random, on such images, compared with a log that never held what was undone.
 """
 
 from __future__ import annotations
@@ -9,7 +13,10 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from typing import Any
 
+import pyarrow as pa
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from assets.rows import image
 from xqdata import labels, manifest, schema
@@ -172,3 +179,173 @@ def test_appending_waits_for_nobody(judged: Project) -> None:
 def test_a_verdict_that_says_nothing_sensible_is_refused(field: str, after: Any, more: dict[str, Any]) -> None:
     with pytest.raises(InputError):
         event(0, field, after, **more)
+
+
+# --- taking back
+
+AWKWARD = image(
+    object=None, objects=["egg", "honey"], label_source="folders", container="basket", specimens=["e-1"],
+    sha256="judged bytes",
+)  # fmt: skip
+PLAIN = image("b.png", object="egg", objects=["egg"], label_source="tables", sha256="judged bytes")
+VERDICTS = st.one_of(
+    st.tuples(st.just("object"), st.sampled_from(["egg", "mango", None])),
+    st.tuples(st.just("objects"), st.sampled_from([["egg", "honey"], ["mango"], None])),
+    st.tuples(st.just("scan_type"), st.sampled_from(["single_basket", "mixed_carrier_cluttered", None])),
+    st.tuples(st.just("specimens"), st.sampled_from([["e-1"], ["e-2"], None])),
+    st.tuples(st.just("reject"), st.booleans()),
+)
+
+
+def written(project: Project) -> Project:
+    tables = {name: schema.empty(name) for name in manifest.TOGETHER}
+    manifest.write(project, {**tables, "images": table(AWKWARD, PLAIN)}, manifest.Origin("ingest"))
+    return project
+
+
+def take_back(project: Project, taxonomy: Taxonomy, *ids: str, minute: int = 900) -> list[Event]:
+    return labels.undo(project, taxonomy, ids, at=NOON + timedelta(minutes=minute), by="lee", source="cli")
+
+
+def effective(project: Project, taxonomy: Taxonomy) -> Any:
+    return labels.effective(manifest.read(project, "images"), labels.log(project), taxonomy)
+
+
+@settings(max_examples=40)  # each writes a log many times
+@given(st.lists(st.one_of(st.tuples(VERDICTS, st.sampled_from(["a.png", "b.png"])), st.integers(0, 30)), max_size=12))
+def test_what_was_undone_leaves_no_trace_in_the_labels(
+    tmp_path_factory: pytest.TempPathFactory, reference: Taxonomy, steps: list[Any]
+) -> None:
+    project = written(Project(tmp_path_factory.mktemp("project")))
+    standing: list[Event] = []  # what was said and not taken back, in order
+    chain: list[tuple[Event, list[Event]]] = []  # every event, and what stood before it
+    for minute, step in enumerate(steps):
+        if isinstance(step, int):
+            if not chain:
+                continue
+            target, before = chain[step % len(chain)]
+            try:
+                (made,) = take_back(project, reference, target.row["event_id"], minute=1000 + minute)
+            except InputError:
+                continue
+            chain.append((made, standing))
+            # What stood before the target, and what was said of other things since.
+            kept = [e for e in standing if e not in before and not same_thing(e, target)]
+            standing = [e for e in before if same_thing(e, target) or e in standing] + kept
+        else:
+            (field, after), path = step
+            made = event(minute, field, after, path)
+            chain.append((made, standing))
+            labels.append(project, [made])
+            standing = [*standing, made]
+        expected = labels.effective(table(AWKWARD, PLAIN), log(*standing, sha256="judged bytes"), reference)
+        assert effective(project, reference).equals(expected)
+
+
+def same_thing(a: Event, b: Event) -> bool:
+    alike = [{"object", "objects"} if e.field in ("object", "objects") else {e.field} for e in (a, b)]
+    return a.image_id == b.image_id and alike[0] == alike[1]
+
+
+def test_undoing_what_undid_brings_the_verdict_back(project: Project, reference: Taxonomy) -> None:
+    written(project)
+    before = effective(project, reference)
+    labels.append(project, [event(0, "object", "mango")])
+    judged = effective(project, reference)
+    (first,) = take_back(project, reference, event(0, "object", "mango").row["event_id"])
+    assert effective(project, reference).equals(before)
+    assert (first.before, first.after) == ("mango", None)
+    take_back(project, reference, first.row["event_id"], minute=901)
+    assert effective(project, reference).equals(judged)
+    assert labels.log(project).num_rows == 3
+
+
+def test_several_are_taken_back_at_once_or_none(project: Project, reference: Taxonomy) -> None:
+    written(project)
+    said = [event(0, "object", "mango"), event(1, "object", "egg"), event(2, "reject", True, "b.png")]
+    labels.append(project, said)
+    ids = [e.row["event_id"] for e in said]
+    with pytest.raises(InputError, match="later"):
+        take_back(project, reference, ids[0])
+    with pytest.raises(InputError, match="no such event"):
+        take_back(project, reference, ids[1], "nothing")
+    assert labels.log(project).num_rows == 3
+    assert len(take_back(project, reference, *ids)) == 3
+    assert effective(project, reference).equals(manifest.read(project, "images"))
+    with pytest.raises(InputError, match="later"):
+        take_back(project, reference, ids[1])
+
+
+def test_a_writer_that_is_killed_before_the_rename_took_all_back_or_nothing(
+    project: Project, reference: Taxonomy
+) -> None:
+    written(project)
+    said = [event(0, "object", "mango"), event(1, "reject", True, "b.png")]
+    labels.append(project, said)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(manifest.store, "_write_journal", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            take_back(project, reference, *(e.row["event_id"] for e in said))
+    assert labels.log(project).num_rows == 2
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(manifest.store, "_rename", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            take_back(project, reference, *(e.row["event_id"] for e in said))
+    assert labels.log(project).num_rows == 4
+    assert effective(project, reference).equals(manifest.read(project, "images"))
+
+
+def interrupted(*_: object) -> None:
+    raise KeyboardInterrupt
+
+
+def test_a_verdict_on_a_pair_is_taken_back(project: Project, reference: Taxonomy) -> None:
+    written(project)
+    pair = [event(n, "pair", word, other_image_id="id of b.png") for n, word in enumerate(("same", "different"))]
+    labels.append(project, pair)
+    assert [row["after"] for row in labels.pairs(labels.log(project))] == ['"same"', '"different"']
+    (made,) = take_back(project, reference, pair[1].row["event_id"])
+    assert (made.before, made.after) == ("different", "same")
+    assert [row["after"] for row in labels.pairs(labels.log(project))] == ['"same"']
+    take_back(project, reference, pair[0].row["event_id"], minute=901)
+    assert labels.pairs(labels.log(project)) == []
+
+
+def test_a_verdict_on_other_bytes_cannot_be_taken_back(project: Project, reference: Taxonomy) -> None:
+    written(project)
+    labels.append(project, [event(0, "object", "mango")])
+    tables = {name: schema.empty(name) for name in manifest.TOGETHER}
+    manifest.write(project, {**tables, "images": table({**AWKWARD, "sha256": "new"})}, manifest.Origin("ingest"))
+    with pytest.raises(InputError, match="does not count"):
+        take_back(project, reference, event(0, "object", "mango").row["event_id"])
+
+
+def test_a_log_from_before_verdicts_could_be_undone_is_read(project: Project, reference: Taxonomy) -> None:
+    written(project)
+    labels.append(project, [event(0, "object", "mango")])
+    old = labels.log(project).drop_columns(["undoes"])
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(manifest, "read", lambda *_: old)
+        assert labels.log(project)["undoes"].to_pylist() == [None]
+
+
+def test_changes_name_what_the_export_told_and_who_says_otherwise(project: Project, reference: Taxonomy) -> None:
+    written(project)
+    first, second = event(0, "object", "mango"), event(1, "object", "egg", "b.png")
+    labels.append(project, [first, second, event(2, "second_look", True, "b.png")])
+    found = labels.changes(manifest.read(project, "images"), labels.log(project), reference)
+    assert [(c.image_id, c.field, c.before, c.after) for c in found] == [
+        ("id of a.png", "object", None, "mango"),
+        ("id of b.png", "second_look", False, True),
+    ]
+    assert (found[0].by, found[0].event_id) == ("kim", first.row["event_id"])
+    take_back(project, reference, first.row["event_id"])
+    left = labels.changes(manifest.read(project, "images"), labels.log(project), reference)
+    assert [c.field for c in left] == ["second_look"]
+
+
+def test_the_schema_of_a_log_is_that_of_its_rows(project: Project) -> None:
+    written(project)
+    labels.append(project, [event(0, "object", "mango")])
+    assert labels.log(project).schema.equals(schema.LABELS.arrow)
+    assert isinstance(labels.log(project), pa.Table)

@@ -294,6 +294,7 @@ LABELS = Table(
         Column("before", STRING, "JSON: the effective value that the person saw; null where nobody recorded it"),
         Column("after", STRING, "JSON: the value from now on; for a pair: same or different", True),
         Column("why", STRING, "the person's reason"),
+        Column("undoes", STRING, "event_id of the verdict that this one takes back; null for any other"),
     ),
 )
 

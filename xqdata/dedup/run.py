@@ -395,9 +395,7 @@ def _overruled(
 ) -> dict[IdPair, bool]:
     """Whether a person calls a pair the same: it wins over the machine, and the latest word counts."""
     told: dict[IdPair, bool] = {}
-    for event in log.sort_by("number").to_pylist():
-        if event["field"] != "pair":
-            continue
+    for event in labels.pairs(log):
         ends = (known.place.get(event["image_id"]), known.place.get(event["other_image_id"]))
         if None in ends or ends[0] == ends[1]:
             continue
