@@ -37,7 +37,7 @@ _PARTS = ("sidebar_groups", "color_scheme", "active_fields")
 
 
 def arranged(dataset: fo.Dataset) -> set[str]:
-    """The parts of the look that a person has changed in the App. To be asked before an update: FiftyOne adds to them."""
+    """The parts of the look that a person has changed in the App; asked before an update, as FiftyOne adds to them."""
     noted = dataset.info.get(KEY, {}).get("look", {})
     return {name for name in _PARTS if name in noted and _print(getattr(dataset.app_config, name)) != noted[name]}
 

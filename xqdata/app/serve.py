@@ -104,9 +104,6 @@ class App:
         raise InputError("the App does not start", where=self.origin, hint=f"its log is {self.log}")
 
     def wait(self) -> None:
-        """Return when Ctrl-C was pressed. Raises InputError if the server ends by itself."""
-        try:
-            self.process.wait()
-        except KeyboardInterrupt:
-            return  # that is how it ends
+        """Wait for Ctrl-C, which raises KeyboardInterrupt. Raises InputError if the server ends by itself."""
+        self.process.wait()
         raise InputError("the App has ended", where=self.origin, hint=f"its log is {self.log}")

