@@ -97,9 +97,10 @@ def write_run(
     seed: int = 0,
     made_at: str = "2026-01-01T00:00:00+00:00",
     embeddings: bool = True,
+    lean: float = 0.2,
     **told: Any,
 ) -> Path:
-    """A run with chance predictions for the images of val and test, in the format of runs/."""
+    """A run in the format of runs/: chance predictions for the images of val and test, that `lean` to the true one."""
     images = manifest.read(project, "images", ["image_id", "object"])
     objects = dict(zip(*(images[c].to_pylist() for c in ("image_id", "object")), strict=True))
     classes = [*sorted({o for o in objects.values() if o}), "walnut"]  # the last one is in no picture
@@ -109,12 +110,12 @@ def write_run(
         true = objects[row["image_id"]]
         if row["part"] in ("val", "test") and true:
             chances = dice.dirichlet(np.ones(len(classes)))
-            chances[classes.index(true)] += 0.2
+            chances[classes.index(true)] += lean
             guess = classes[int(chances.argmax())]
             rows.append({
                 "image_id": row["image_id"], "part": row["part"], "component": row["group"], "true": true,
-                "predicted": guess, "correct": guess == true, "confidence": np.float32(chances.max() / 1.2),
-                **{f"p_{c}": np.float32(p / 1.2) for c, p in zip(classes, chances, strict=True)},
+                "predicted": guess, "correct": guess == true, "confidence": np.float32(chances.max() / (1 + lean)),
+                **{f"p_{c}": np.float32(p / (1 + lean)) for c, p in zip(classes, chances, strict=True)},
             })  # fmt: skip
     folder = project.folder / "runs" / name
     folder.mkdir(parents=True, exist_ok=True)

@@ -80,7 +80,7 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Project:
     xq(folder, "split", "--method", "random", "--name", "study", "--quiet")
     xq(folder, "audit", "--name", "study", "--workers", "1", "--quiet")
     made = Project(folder)
-    write_run(made, "quick")
+    write_run(made, "quick", embeddings=False, lean=0.08)
     return made
 
 
