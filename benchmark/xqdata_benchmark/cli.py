@@ -75,7 +75,7 @@ def command(
     leaks is refused. Copies are tested and trained on once, and images of several objects are left out, unless the
     recipe says task = "multilabel".
 
-    Several GPUs or machines: torchrun --nproc-per-node N --no-python xqdata benchmark …
+    Several GPUs or machines: torchrun --nproc-per-node N --no-python -- xqdata benchmark …
 
     \b
     Examples

@@ -1,0 +1,142 @@
+"""Networks, augmentation, ties and comparisons by themselves."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from xqdata_benchmark.compare import compare
+from xqdata_benchmark.recipe import Augment, Net
+from xqdata_benchmark.run import Result
+
+from benchmark.conftest import SMALL, run
+from xqdata import runs
+from xqdata.errors import InputError
+from xqdata.manifest import Project
+
+torch = pytest.importorskip("torch")
+from xqdata_benchmark import augment, model  # noqa: E402
+
+
+def maps(asked: Augment, top: bool, n: int = 64) -> object:
+    return augment.drawn(asked, torch.full((n,), top), torch.Generator().manual_seed(0))
+
+
+STILL = {"shift": 0.0, "scale": 0.0, "rotate": 0.0}
+
+
+def test_nothing_asked_changes_nothing() -> None:
+    still = Augment(mirror=False, quarter_turns="none", **STILL)
+    pictures = torch.rand(64, 3, 9, 9)
+    assert torch.allclose(augment.moved(pictures, maps(still, True)), pictures, atol=1e-6)
+
+
+def test_side_views_are_mirrored_left_to_right_and_never_turned() -> None:
+    pictures = torch.rand(1, 1, 9, 9).expand(64, 1, 9, 9)
+    found = augment.moved(pictures, maps(Augment(**STILL), False))
+    kinds = {bytes(np.round(one.numpy(), 3).astype(np.float32).tobytes()) for one in found}
+    allowed = [pictures[0], pictures[0].flip(2)]
+    assert kinds == {bytes(np.round(one.numpy(), 3).astype(np.float32).tobytes()) for one in allowed}
+
+
+def test_top_views_are_turned_by_quarters_and_mirrored() -> None:
+    pictures = torch.rand(1, 1, 9, 9).expand(256, 1, 9, 9)
+    found = augment.moved(pictures, maps(Augment(**STILL), True, 256))
+    turned = [torch.rot90(flipped, k, (1, 2)) for flipped in (pictures[0], pictures[0].flip(2)) for k in range(4)]
+    for one in found:
+        assert min(float((one - other).abs().max()) for other in turned) < 1e-4
+    for other in turned:
+        assert min(float((one - other).abs().max()) for one in found) < 1e-4
+
+
+def test_what_comes_in_from_outside_is_air_and_values_are_never_exceeded() -> None:
+    pictures = torch.full((64, 1, 16, 16), 0.7)
+    found = augment.moved(pictures, maps(Augment(shift=0.3), True))
+    assert float(found.max()) <= 0.7 + 1e-5
+    assert float(found.min()) == 0.0
+
+
+@pytest.mark.parametrize("name", ["compact", "resnet18", "convnext_tiny", "efficientnet_v2_s"])
+@pytest.mark.parametrize("channels", [1, 2, 3])
+def test_every_network_takes_every_number_of_channels(name: str, channels: int) -> None:
+    if name != "compact" and channels == 2 and name != "resnet18":
+        pytest.skip("one of torchvision's is enough")
+    made = model.build(Net(name=name), channels, 5).eval()
+    logits, embedding = made.embedded(torch.rand(2, channels, 64, 64))
+    assert logits.shape == (2, 5)
+    assert embedding.shape[0] == 2
+    assert torch.equal(made.head(embedding), logits)
+
+
+def test_weights_of_another_architecture_are_one_line(tmp_path: Path) -> None:
+    torch.save(model.build(Net(name="compact"), 3, 5).state_dict(), tmp_path / "w.pth")
+    with pytest.raises(InputError, match="another architecture"):
+        model.build(Net(name="resnet18", weights=str(tmp_path / "w.pth")), 3, 5)
+    (tmp_path / "bad.pth").write_bytes(b"no weights")
+    with pytest.raises(InputError, match="cannot be read as weights"):
+        model.build(Net(name="resnet18", weights=str(tmp_path / "bad.pth")), 3, 5)
+
+
+def test_weights_of_torchvision_and_of_other_classes_are_taken(tmp_path: Path) -> None:
+    import torchvision
+
+    theirs = torchvision.models.resnet18(weights=None)
+    state = {n: v for n, v in theirs.state_dict().items() if not n.startswith("fc.")}
+    torch.save(state, tmp_path / "resnet18.pth")
+    made = model.build(Net(name="resnet18", weights=str(tmp_path / "resnet18.pth")), 3, 5)
+    assert torch.equal(made.body.conv1.weight, theirs.conv1.weight)
+    with pytest.raises(InputError, match="no such weights"):
+        model.build(Net(name="resnet18", weights="NONSENSE"), 3, 5)
+
+
+def test_a_run_compared_with_itself_differs_by_nothing(go: Callable[..., Result], made: Path) -> None:
+    knn = go("knn", run="self").run
+    quick = go(run="self-quick").run
+    found = compare([knn, knn, quick])
+    assert found.rows[1]["accuracy_difference"]["value"] == 0
+    assert (found.rows[1]["only_this"], found.rows[1]["only_first"]) == (0, 0)
+    right = {run.name: run.metrics()["test"]["accuracy"]["value"] for run in (knn, quick)}
+    difference = found.rows[2]["accuracy_difference"]["value"]
+    assert difference == pytest.approx(right[quick.name] - right[knn.name])
+    n = found.images
+    assert difference * n == pytest.approx(found.rows[2]["only_this"] - found.rows[2]["only_first"])
+    shown = run(made, "compare", "self", "self-quick").stdout
+    assert "self-quick: accuracy" in shown
+    with pytest.raises(InputError, match="compares with nothing"):
+        compare([knn])
+    with pytest.raises(InputError, match="no such run"):
+        runs.read(Project(made), "nowhere")
+
+
+def test_knn_runs_without_torch(made: Path, tmp_path: Path) -> None:
+    (tmp_path / "torch.py").write_text("raise ModuleNotFoundError('no torch', name='torch')", encoding="utf-8")
+    import os
+
+    env = os.environ | {"PYTHONPATH": str(tmp_path)}
+    run(made, "benchmark", "--recipe", "knn", "--run", "no-torch", env=env)
+    refused = run(made, "benchmark", "--recipe", "quick", "--run", "never", code=1, env=env).stderr
+    assert "pip install 'xqdata[benchmark]'" in refused
+    assert refused.count("\n") == 1
+
+
+def test_two_processes_give_what_one_gives(made: Path) -> None:
+    sets = [word for one in SMALL for word in ("--set", one)]
+    asked = ["benchmark", *sets, "--device", "cpu", "--workers", "1", "-q"]
+    run(made, *asked, "--run", "alone")
+    import os
+
+    torchrun = Path(sys.executable).with_name("torchrun")
+    words = [str(torchrun), "--nproc-per-node", "2", "--no-python", "--", "xqdata", *asked, "--run", "both"]
+    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    env = os.environ | {"GLOO_SOCKET_IFNAME": "lo", "PATH": path, "OMP_NUM_THREADS": "1"}
+    done = subprocess.run(words, cwd=made, capture_output=True, text=True, check=False, timeout=300, env=env)
+    assert done.returncode == 0, done.stderr
+    project = Project(made)
+    one, two = (runs.read(project, name).predictions() for name in ("alone", "both"))
+    assert one["image_id"].equals(two["image_id"])
+    for name in runs.read(project, "alone").classes:
+        assert np.allclose(one[f"p_{name}"], two[f"p_{name}"], atol=2e-3)
