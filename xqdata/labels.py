@@ -265,6 +265,20 @@ def said(events: pa.Table, fields: Collection[str] = schema.LABEL_FIELDS) -> lis
     return [r for r in rows if r["field"] in fields and r["undoes"] is None and r["event_id"] not in gone]
 
 
+def standing(images: pa.Table, events: pa.Table, field: str, by: str | None = None) -> dict[str, dict[str, Any]]:
+    """By image the last verdict on what `field` sets, of those that nobody took back and that are about the bytes that
+    lie there now; only `by`'s where that is given.
+    """
+    moved, sets = _moved(images), _SETS[field]
+    bytes_of = dict(zip(images["image_id"].to_pylist(), images["sha256"].to_pylist(), strict=True))
+    found = {}
+    for row in said(events, [name for name in _SETS if _SETS[name] == sets]):
+        image = moved.get(row["image_id"], row["image_id"])
+        if bytes_of.get(image) == row["sha256"] and by in (None, row["by"]):
+            found[image] = {**row, "image_id": image}
+    return found
+
+
 def pairs(events: pa.Table) -> list[dict[str, Any]]:
     """The verdicts on pairs that count, later ones last."""
     return said(events, ("pair",))
