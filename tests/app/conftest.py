@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.util
 import json
 import shutil
+import signal
 import subprocess
 import sys
 from collections.abc import Callable, Mapping
@@ -30,6 +31,11 @@ def xq(folder: Path, *words: str, code: int = 0) -> subprocess.CompletedProcess[
     done = subprocess.run([XQDATA, *words], cwd=folder, capture_output=True, text=True, check=False, timeout=600)
     assert done.returncode == code, done.stderr
     return done
+
+
+def hear_interrupts() -> None:
+    """In a process that is about to start: what a shell starts in the background ignores Ctrl-C, and so would that."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session")

@@ -29,7 +29,7 @@ import pytest
 import tifffile
 from PIL import Image
 
-from app.conftest import XQDATA, write_run, xq
+from app.conftest import XQDATA, hear_interrupts, write_run, xq
 from xqdata import manifest, runs
 from xqdata.manifest import Project
 
@@ -88,7 +88,14 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Project:
 def told(project: Project) -> Iterator[dict[str, Any]]:
     """What `xqdata view --json` says, while it runs."""
     command = [XQDATA, "view", "--no-browser", "--json", "--workers", "1"]
-    process = subprocess.Popen(command, cwd=project.folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    process = subprocess.Popen(
+        command,
+        cwd=project.folder,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        preexec_fn=hear_interrupts,  # noqa: PLW1509 (nothing but a signal is set)
+    )
     assert process.stdout is not None
     lines = []
     for line in process.stdout:
@@ -100,7 +107,7 @@ def told(project: Project) -> Iterator[dict[str, Any]]:
         yield json.loads("".join(lines))
     finally:
         process.send_signal(signal.SIGINT)
-        process.wait(30)
+        process.wait(60)
         process.stdout.close()
         assert process.stderr is not None
         assert "Traceback" not in process.stderr.read()

@@ -21,7 +21,7 @@ from typing import Any
 
 import pytest
 
-from app.conftest import XQDATA
+from app.conftest import XQDATA, hear_interrupts
 
 PRINT = """
 import sys
@@ -40,7 +40,7 @@ BINARY = "fiftyone/db/bin/mongod"
 def viewing(folder: Path, *words: str, **environment: str) -> Iterator[tuple[dict[str, Any], subprocess.Popen[str]]]:
     """`xqdata view --json` in `folder`, once the App answers."""
     command = [XQDATA, "view", "--no-browser", "--json", "--workers", "1", *words]
-    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True, "preexec_fn": hear_interrupts}
     with subprocess.Popen(command, cwd=folder, env={**os.environ, **environment}, **pipes) as process:  # type: ignore[call-overload]
         lines = []
         for line in process.stdout:

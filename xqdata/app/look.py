@@ -26,7 +26,7 @@ _SHELVES = {
     "file": False,
 }
 # Shown on the pictures of the grid at first: more would hide them.
-_ACTIVE = ("object", "objects")
+_ACTIVE = ("object", "objects", "boxes")
 # Parts and right or wrong, by Paul Tol's scheme that also the colour-blind tell apart.
 _FIXED = {"train": "#4477AA", "val": "#CCBB44", "test": "#EE6677", "True": "#228833", "False": "#EE6677"}
 _GOLDEN = 0.618033988749895
