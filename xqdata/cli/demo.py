@@ -21,6 +21,7 @@ STEPS = (
     ("audit",),
     ("audit", "--name", "study", "--report", "audit.html"),
     ("export", "imagefolder", "dataset", "--kept-only", "--link", "--force"),
+    ("report",),
     ("status",),
 )
 _LOOK = (
@@ -29,6 +30,7 @@ _LOOK = (
     ("manifests/", "what xqdata found: one Parquet table for each step"),
     ("duplicates.html", "what is there twice, picture beside picture"),
     ("audit.html", "what is wrong with the study's random split"),
+    ("report.html", "the dataset on one page: what it is, its health, splits and provenance"),
     ("dataset/", "the split as folders that torchvision reads, without copies"),
 )
 

@@ -30,6 +30,7 @@ COMMANDS = {
     "view": ("xqdata.cli.view", "Browse images, labels, duplicates, splits, audits and runs in FiftyOne."),
     "benchmark": ("xqdata_benchmark.cli", "Train a reference classifier on a split, with honest figures."),
     "compare": ("xqdata_benchmark.cli_compare", "Put runs side by side, with paired differences and their intervals."),
+    "report": ("xqdata.cli.report", "Write one page on the dataset: contents, health, splits, benchmarks, provenance."),
     "status": ("xqdata.cli.status", "Show which tables stand, what they hold, and which are stale."),
     "taxonomy": ("xqdata.cli.taxonomy", "List the objects and scan types that names are matched with."),
     "simulate": ("xqdata.cli.simulate", "Make a simulated scanner export with planted faults and known truth."),

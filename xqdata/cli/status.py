@@ -34,7 +34,7 @@ def command(taxonomy_path: Path | None, as_json: bool, quiet: bool) -> None:
     """
     project = opt.project()
     settings = config.load(project.folder)
-    found = status(project, {"ingest": lambda options: _changed(options, settings, taxonomy_path)})
+    found = status(project, {"ingest": lambda options: ingest_changed(options, settings, taxonomy_path)})
     out, _ = opt.consoles(quiet, as_json)
     if as_json:
         opt.print_json({"folder": str(project.folder), "tables": [asdict(table) for table in found]})
@@ -60,7 +60,7 @@ def command(taxonomy_path: Path | None, as_json: bool, quiet: bool) -> None:
         opt.say(out, opt.shown(f"stale: {reason}", "yellow"), 2)
 
 
-def _changed(options: Mapping[str, Any], settings: Config, taxonomy_path: Path | None) -> list[str]:
+def ingest_changed(options: Mapping[str, Any], settings: Config, taxonomy_path: Path | None) -> list[str]:
     """In what the options of an ingest differ from those of today, for each raw folder."""
     reasons = []
     for root, told in options.get("roots", {}).items():

@@ -1,0 +1,102 @@
+"""The tables that the page speaks of: those that stand and can be read, and what is wrong with the others."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from xqdata import labels, manifest, schema
+from xqdata.errors import TableError
+from xqdata.manifest import Project
+from xqdata.status import Changed, TableStatus, status
+from xqdata.taxonomy import Taxonomy
+
+UNKNOWN = "unknown"
+# What the page tells of an image. Who operated the scanner and where is not on it.
+_HEAVY = ("operator", "site", "phash", "dhash", "phash256", "extra")
+
+
+@dataclass(frozen=True)
+class Material:
+    """The images of a project as people corrected them, and what its other tables hold.
+
+    `ingested`: all rows of `images` as ingest wrote them; `images`: those whose file is there and that nobody
+    rejected, with effective labels. `states`: of every table that stands.
+    """
+
+    project: Project
+    taxonomy: Taxonomy
+    ingested: pa.Table
+    images: pa.Table
+    states: Sequence[TableStatus]
+
+    @classmethod
+    def of(cls, project: Project, taxonomy: Taxonomy, changed: Mapping[str, Changed]) -> Material:
+        """Raises TableError where the table `images` does not stand or cannot be read."""
+        wanted = [name for name in schema.IMAGES.names if name not in _HEAVY]
+        ingested = manifest.read(project, "images", wanted)
+        states = status(project, changed)
+        made = cls(project, taxonomy, ingested, ingested, states)
+        held = ingested.filter(pc.invert(ingested["missing"]))
+        return cls(project, taxonomy, ingested, labels.effective(held, made.log, taxonomy), states)
+
+    @cached_property
+    def log(self) -> pa.Table:
+        """The label log in its order."""
+        told = self.table("labels")
+        return schema.empty("labels") if told is None else told.sort_by("number")
+
+    @cached_property
+    def frame(self) -> pd.DataFrame:
+        """`images` for counting, one row each in the table's order."""
+        made: pd.DataFrame = self.images.drop_columns(["mtime"]).to_pandas()
+        return made
+
+    @cached_property
+    def superfluous(self) -> set[str]:
+        """The ids of copies that are not the kept one of their cluster."""
+        told = self.table("duplicates")
+        return set() if told is None else set(told.filter(pc.invert(told["kept"]))["image_id"].to_pylist())
+
+    @cached_property
+    def rows(self) -> Mapping[str, Mapping[str, object]]:
+        """What a caption says of every image ever ingested, by its id; with effective labels where it stands."""
+        columns = ["image_id", "path", "page", "objects", "scan_type", "acquired_at"]
+        found = {row["image_id"]: row for row in self.ingested.select(columns).to_pylist()}
+        return found | {row["image_id"]: row for row in self.images.select(columns).to_pylist()}
+
+    def table(self, name: str) -> pa.Table | None:
+        """The table called `name`; None where it does not stand or cannot be read (`states` says so)."""
+        try:
+            return manifest.read(self.project, name) if manifest.exists(self.project, name) else None
+        except TableError:
+            return None
+
+    def state(self, name: str) -> TableStatus | None:
+        """What is known of the table called `name`; None where it does not stand."""
+        return next((state for state in self.states if state.name == name), None)
+
+    def object_name(self, name: str) -> str:
+        """How people call an object."""
+        term = self.taxonomy.objects.get(name)
+        return term.english if term and term.english else spelled(name)
+
+    def scan_type_name(self, name: str) -> str:
+        """How people call a scan type."""
+        return spelled(name)
+
+    def label(self, image: str) -> str:
+        """The objects of an image as its caption says them."""
+        objects = self.rows[image]["objects"] if image in self.rows else None
+        names = [self.object_name(str(name)) for name in objects] if isinstance(objects, list) else []
+        return ", ".join(names) or "object unknown"
+
+
+def spelled(name: str) -> str:
+    """A name of the tables with spaces, as people write it."""
+    return name.replace("_", " ")
