@@ -65,8 +65,8 @@ class Result:
     notes: Sequence[str]
 
 
-def export(project: Project, taxonomy: Taxonomy, request: Request) -> Result:
-    """Write the images that `request` asks for to a new folder, in its format.
+def export(project: Project, taxonomy: Taxonomy, request: Request, tasks: Format | None = None) -> Result:
+    """Write the images that `request` asks for to a new folder, in its format, or as `tasks` for an annotation tool.
 
     The folder appears when all is written. Raises InputError where it cannot be made, where no image is left, and for
     files that are gone or changed since ingest: an export never silently lacks what it was asked for.
@@ -74,7 +74,7 @@ def export(project: Project, taxonomy: Taxonomy, request: Request) -> Result:
     target = request.folder.absolute() if request.folder.is_symlink() else request.folder.resolve()
     _check_place(project, target)
     check_free(target, MARK, request.replace)
-    made = FORMATS[request.format]
+    made = tasks or FORMATS[request.format]
     selection = select(project, taxonomy, request)
     places = made.places(selection)
     if not selection.items:
