@@ -88,9 +88,10 @@ def overall(outcome: Outcome, t: float | None) -> dict[str, Any]:
     n = len(outcome.truth)
     told = {}
     for name, value in values.items():
-        figure = Figure(value, n, count, *ends.get(name, (None, None)))
-        told[name] = figure.told()
-    if count < FEWEST:
+        low, high = ends.get(name, (None, None))
+        # Where all draws agree, as when everything is right, the bootstrap knows of no doubt, and there is one.
+        told[name] = Figure(value, n, count, *((None, None) if low == high else (low, high))).told()
+    if told["accuracy"]["low"] is None:
         told["accuracy"] = proportion(outcome.correct, outcome.component).told()
     return told
 
@@ -102,7 +103,6 @@ def _points(outcome: Outcome, t: float | None) -> dict[str, float]:
         "accuracy": float(metrics.accuracy_score(true, predicted)),
         "balanced_accuracy": float(metrics.recall_score(true, predicted, labels=held, average="macro")),
         "macro_f1": float(metrics.f1_score(true, predicted, labels=held, average="macro", zero_division=0)),
-        "top3_accuracy": float(np.mean(_in_top3(outcome))),
         "auroc": _area(outcome),
         "ece": float(_ece(outcome, np.ones((1, len(true))))[0]),
     }
@@ -148,15 +148,15 @@ def _weighed(outcome: Outcome, t: float | None, weights: Floats) -> dict[str, Fl
     with np.errstate(invalid="ignore", divide="ignore"):
         recall = np.where(held, hits / support, np.nan)
         f1 = np.where(held, 2 * hits / (support + said), np.nan)
-    top3 = _in_top3(outcome).astype(np.float64)
     found = {
         "accuracy": weights @ right / total,
         "balanced_accuracy": np.nanmean(recall, axis=1),
         "macro_f1": np.nanmean(f1, axis=1),
-        "top3_accuracy": weights @ top3 / total,
         "auroc": _auroc(outcome, weights),
         "ece": _ece(outcome, weights),
     }
+    if truth.shape[1] > 3:
+        found["top3_accuracy"] = weights @ _in_top3(outcome).astype(np.float64) / total
     return found | ({} if t is None else {"ece_scaled": _ece(scaled(outcome, t), weights)})
 
 

@@ -50,7 +50,8 @@ def benchmark(project: Project, taxonomy: Taxonomy, options: Options, move: Prog
             turn = _readable(turn, learner.unread, project)  # noqa: PLW2901
             if seed == seeds[0] and (lacking := untaught(data, turn)):
                 where = f" of fold {turn.name}" if turn.name else ""
-                told = f"no training image{where} shows {', '.join(lacking)}: tested images of it can only be wrong"
+                named = ", ".join(lacking[:6]) + (f" and {len(lacking) - 6} more" if lacking[6:] else "")
+                told = f"no training image{where} shows {named}: tested images of it can only be wrong"
                 warnings.append(told)
             of_seed.append(_turn(learner, data, turn, seed, folder))
         every.append(_joined(of_seed))

@@ -152,3 +152,11 @@ def test_all_right_is_not_certain() -> None:
     figure = proportion(np.ones(300, bool), np.repeat(np.arange(12), 25))
     assert figure.value == 1.0
     assert figure.low is not None and figure.low < 0.8  # twelve components, not 300 images
+
+
+def test_a_perfect_score_has_an_interval_all_the_same() -> None:
+    true = np.eye(4, dtype=bool)[np.arange(30) % 4]
+    told = measures.overall(Outcome(true, true * 0.9 + 0.025, np.arange(30)), None)
+    assert told["accuracy"]["value"] == 1
+    assert 0.8 < told["accuracy"]["low"] < 0.95
+    assert told["balanced_accuracy"]["low"] is None
