@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import contextlib
+import importlib.util
+from collections.abc import Iterator
 from pathlib import Path
 
 import click
@@ -16,10 +18,15 @@ STEPS = (
     ("simulate", "raw"),
     ("ingest", "raw"),
     ("dedup", "--report", "duplicates.html"),
-    ("split", "--by", "scan-type"),
+    ("split",),
+    ("split", "--by", "scan-type", "--name", "unseen"),
     ("split", "--method", "random", "--name", "study"),
     ("audit",),
     ("audit", "--name", "study", "--report", "audit.html"),
+    ("benchmark", "--recipe", "knn", "--run", "knn"),
+    ("benchmark", "--recipe", "linear", "--run", "linear"),
+    ("benchmark", "--recipe", "quick", "--run", "cnn"),
+    ("compare", "knn", "linear", "cnn"),
     ("export", "imagefolder", "dataset", "--kept-only", "--link", "--force"),
     ("report",),
     ("status",),
@@ -30,9 +37,15 @@ _LOOK = (
     ("manifests/", "what xqdata found: one Parquet table for each step"),
     ("duplicates.html", "what is there twice, picture beside picture"),
     ("audit.html", "what is wrong with the study's random split"),
+    (
+        "runs/cnn/report.html",
+        "how well a small CNN recognises objects that it has never seen, with its confusion matrix",
+    ),
     ("report.html", "the dataset on one page: what it is, its health, splits and provenance"),
     ("dataset/", "the split as folders that torchvision reads, without copies"),
 )
+# Scans below which nothing is learnt: parts would lack whole classes.
+_LEARNT = 250
 
 
 @click.command()
@@ -56,19 +69,37 @@ def command(ctx: click.Context, folder: Path, scans: int | None, workers: int | 
     folder.mkdir(parents=True, exist_ok=True)
     out, _ = opt.consoles(quiet, as_json=False)
     with contextlib.chdir(folder):
-        for name, *arguments in STEPS:
-            if name not in COMMANDS:
-                continue
-            if name == "simulate" and scans is not None:
-                arguments += ["--scans", str(scans)]
+        for name, *arguments in _steps(scans):
             words = [name, *arguments]
             out.print(f"\n[bold green]{folder.name}$[/] [bold]xqdata {' '.join(words)}[/]")
             # Worker counts change nothing in the result, so they are not shown as part of the step.
-            extra = ["--workers", str(workers)] if workers and name in ("simulate", "ingest", "dedup") else []
+            extra = (
+                ["--workers", str(workers)] if workers and name in ("simulate", "ingest", "dedup", "benchmark") else []
+            )
             with contextlib.suppress(click.exceptions.Exit):
                 main.main(words + extra + (["--quiet"] if quiet else []), standalone_mode=False)
+        there = [(place, what) for place, what in _LOOK if Path(place).exists()]
     out.print(f"\nWhere to look, in [bold]{folder}[/]:")
-    for place, what in _LOOK:
-        opt.say(out, opt.shown(f"{place:<17}{what}"), 2)
+    for place, what in there:
+        opt.say(out, opt.shown(f"{place:<22}{what}"), 2)
     out.print()
     opt.say(out, opt.shown("For your own scans: xqdata ingest RAW in a new folder, then dedup, split and audit."), 0)
+
+
+def _steps(scans: int | None) -> Iterator[tuple[str, ...]]:
+    """The steps that can be taken here, each as it is typed."""
+    few, torch = scans is not None and scans < _LEARNT, importlib.util.find_spec("torch") is not None
+    for name, *arguments in STEPS:
+        if name not in COMMANDS or (few and name in ("benchmark", "compare")):
+            continue
+        if name == "simulate" and scans is not None:
+            arguments += ["--scans", str(scans)]
+        if name == "benchmark":
+            run = Path("runs", arguments[-1])
+            if (run / "run.json").exists() or ("quick" in arguments and not torch):
+                continue
+            if run.exists():  # the demonstration was interrupted in it
+                arguments.append("--resume")
+        if name == "compare" and not torch:
+            arguments.remove("cnn")
+        yield name, *arguments
