@@ -10,6 +10,7 @@ With XQDATA_SCREENSHOTS=docs/images it also takes the pictures of docs/view.md, 
 
 from __future__ import annotations
 
+import contextlib
 import io
 import json
 import os
@@ -19,7 +20,7 @@ import signal
 import subprocess
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -181,9 +182,8 @@ def misclassified_are_what_the_run_got_wrong(page: Any, project: Project) -> Non
 def the_evaluation_panel_shows_our_matrix(page: Any, project: Project) -> None:
     open_panel(page, "model_evaluation_panel_builtin")
     panel = page.locator("[data-cy=panel-content-model_evaluation_panel_builtin]")
-    panel.get_by_text("correct_quick").first.click()
     shut = panel.get_by_text("Confusion Matrices").first
-    shut.wait_for()
+    until_there(panel.get_by_text("correct_quick").first.click, shut)
     shoot(page, "evaluation")
     panel.get_by_text("Summary", exact=True).first.click()
     shut.click()
@@ -209,8 +209,8 @@ def the_embeddings_panel_shows_points(page: Any) -> None:
     page.click("[data-cy=btn-clear-view-bar]")
     open_panel(page, "Embeddings")
     panel = page.locator("[data-cy=panel-content-Embeddings]")
-    panel.get_by_text("pre-computed embeddings").first.click()
-    panel.get_by_text(re.compile(r"^[1-9]\d* points")).first.wait_for()
+    card = panel.get_by_text("pre-computed embeddings").first
+    until_there(card.click, panel.get_by_text(re.compile(r"^[1-9]\d* points")).first)
     if SHOTS:
         panel.get_by_text("None", exact=True).first.click()
         page.get_by_text("object.label", exact=True).first.click()
@@ -230,6 +230,16 @@ def choose(page: Any, view: str, shot: str = "") -> None:
     if shot:
         shoot(page, shot)
     option.click()
+
+
+def until_there(act: Callable[[], Any], wanted: Any) -> None:
+    """Do `act` until what is wanted is on the page: the App does not hear what is clicked before it is ready."""
+    for _ in range(4):
+        act()
+        with contextlib.suppress(Exception):
+            wanted.wait_for(timeout=10_000)
+            return
+    wanted.wait_for()
 
 
 def open_panel(page: Any, name: str) -> None:

@@ -6,6 +6,7 @@ already runs. So two run at once here, and each must see its own.
 
 from __future__ import annotations
 
+import importlib.util
 import json
 import os
 import shutil
@@ -33,7 +34,6 @@ fo.Dataset(sys.argv[2], persistent=True)
 print(fo.list_datasets(), flush=True)
 sys.stdin.read()
 """
-BINARY = "fiftyone/db/bin/mongod"
 
 
 @contextmanager
@@ -121,6 +121,37 @@ def test_a_server_that_is_named_is_used_and_must_answer(stepped: Path) -> None:
     assert "unset FIFTYONE_DATABASE_URI" in told
 
 
+@contextmanager
+def own_server(folder: Path) -> Iterator[str]:
+    """A database server as a laboratory runs one: its address."""
+    (package,) = importlib.util.find_spec("fiftyone").submodule_search_locations  # type: ignore[union-attr, misc]
+    with closing(socket.socket()) as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    folder.mkdir()
+    words = ["--dbpath", str(folder), "--port", str(port), "--nounixsocket", "--bind_ip", "127.0.0.1", "--quiet"]
+    server = Path(package) / "db" / "bin" / "mongod"
+    with subprocess.Popen([server, *words], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
+        try:
+            yield f"mongodb://127.0.0.1:{port}"
+        finally:
+            process.terminate()
+
+
+def test_a_server_that_is_named_holds_projects_apart(stepped: Path, tmp_path: Path) -> None:
+    places = [tmp_path / which / "lab" for which in ("one", "two")]
+    for place in places:
+        shutil.copytree(stepped, place, ignore=shutil.ignore_patterns("raw", ".xqdata"))
+    with own_server(tmp_path / "mongo") as uri:
+        with viewing(places[0], "--sample", "9", FIFTYONE_DATABASE_URI=uri) as (told, process):
+            assert told["added"] == 9
+        assert process.wait(60) == 0
+        assert not (places[0] / ".xqdata" / "database").exists()
+        told_other = failing(places[1], FIFTYONE_DATABASE_URI=uri)
+        assert f"the dataset lab belongs to the project {places[0]}" in told_other
+        assert "--name" in told_other
+
+
 def test_without_a_server_one_line_says_what_to_do(tmp_path: Path) -> None:
     from xqdata.app.database import _prepare
     from xqdata.errors import InputError
@@ -135,8 +166,6 @@ def test_without_a_server_one_line_says_what_to_do(tmp_path: Path) -> None:
 
 
 def test_without_fiftyone_one_line_names_the_extra(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    import importlib.util
-
     from xqdata.app.database import connect
     from xqdata.errors import InputError
     from xqdata.manifest import Project
@@ -146,9 +175,14 @@ def test_without_fiftyone_one_line_names_the_extra(monkeypatch: pytest.MonkeyPat
         connect(Project(tmp_path))
 
 
-def test_foreign_addresses_are_refused() -> None:
-    from xqdata.app.serve import free_port
+def test_a_port_is_held_from_the_beginning() -> None:
+    from xqdata.app.serve import reserve
     from xqdata.errors import InputError
 
+    with closing(reserve("127.0.0.1", None)) as first, closing(reserve("127.0.0.1", None)) as second:
+        ports = [held.getsockname()[1] for held in (first, second)]
+        assert ports[0] != ports[1]  # as of two commands that start at once, long before either answers
+        with pytest.raises(InputError, match="the port is taken"):
+            reserve("127.0.0.1", ports[0])
     with pytest.raises(InputError, match="is no address of this machine"):
-        free_port("203.0.113.9", None)
+        reserve("203.0.113.9", None)

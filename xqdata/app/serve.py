@@ -12,7 +12,6 @@ import time
 import urllib.error
 import urllib.parse
 import urllib.request
-from contextlib import closing
 from pathlib import Path
 from types import TracebackType
 
@@ -23,52 +22,57 @@ LOG = "app.log"
 _FIRST, _LAST = 5151, 5250
 _PATIENCE = 120.0  # seconds in which the server must answer, on a machine that has other things to do
 _POLL = 0.1
+_BACKLOG = 100
 
 
-def free_port(address: str, asked: int | None) -> int:
-    """The port that was asked for, else the first free one from 5151 on.
+def reserve(address: str, asked: int | None) -> socket.socket:
+    """A socket that listens on the port that was asked for, else on the first free one from 5151 on.
 
-    Raises InputError for one that is taken (perhaps by another project's App), and for a foreign address.
+    It is handed on to the server, so that nobody else takes the port until that has started: whoever came to it would
+    see another project. Raises InputError for a port that is taken and for a foreign address.
     """
     for port in [asked] if asked else range(_FIRST, _LAST):
-        if _free(address, port):
-            return port
+        found = _listening(address, port)
+        if found is not None:
+            return found
     if asked:
         raise InputError("the port is taken", where=f"--port {asked}", hint="leave --port out to get a free one")
     raise InputError(f"all ports from {_FIRST} to {_LAST - 1} are taken", hint="name a free one by --port")
 
 
-def _free(address: str, port: int) -> bool:
+def _listening(address: str, port: int) -> socket.socket | None:
     family = socket.AF_INET6 if ":" in address else socket.AF_INET
-    with closing(socket.socket(family, socket.SOCK_STREAM)) as trial:
-        trial.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # as the server does, after one that just ended
-        try:
-            trial.bind((address, port))
-        except OSError as error:
-            if isinstance(error, socket.gaierror) or error.errno == errno.EADDRNOTAVAIL:
-                raise InputError("is no address of this machine", where=f"--address {address}") from None
-            if error.errno == errno.EACCES:
-                raise InputError(
-                    "you may not use this port", where=f"--port {port}", hint="take one above 1023"
-                ) from None
-            return False
-    return True
+    made = socket.socket(family, socket.SOCK_STREAM)
+    made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # after one that just ended
+    try:
+        made.bind((address, port))
+        made.listen(_BACKLOG)
+    except OSError as error:
+        made.close()
+        if isinstance(error, socket.gaierror) or error.errno == errno.EADDRNOTAVAIL:
+            raise InputError("is no address of this machine", where=f"--address {address}") from None
+        if error.errno == errno.EACCES:
+            raise InputError("you may not use this port", where=f"--port {port}", hint="take one above 1023") from None
+        return None
+    return made
 
 
 class App:
-    """The server on `address` and `port`; a context, at whose end it is gone. It needs a connected database."""
+    """The server on a socket of `reserve`; a context, at whose end it is gone. It needs a connected database."""
 
-    def __init__(self, address: str, port: int, state: Path) -> None:
+    def __init__(self, address: str, listening: socket.socket, state: Path) -> None:
+        port = listening.getsockname()[1]
         host = {"0.0.0.0": HOST, "::": "::1"}.get(address, address)
         self.origin = f"http://{f'[{host}]' if ':' in host else host}:{port}"
         self.log = state / LOG
-        command = [sys.executable, "-m", "xqdata.app.server", "--port", str(port), "--address", address]
-        with self.log.open("wb") as log:
+        command = [sys.executable, "-m", "xqdata.app.server", str(port), str(listening.fileno())]
+        with self.log.open("wb") as log, listening:
             self.process = subprocess.Popen(
                 command,
                 stdin=subprocess.PIPE,  # which closes when this process ends, in whatever way
                 stdout=log,
                 stderr=subprocess.STDOUT,
+                pass_fds=[listening.fileno()],
                 start_new_session=True,  # a terminal's Ctrl-C is answered by this process
                 env={**os.environ, "PYTHONWARNINGS": "ignore"},
             )

@@ -8,6 +8,7 @@ scans, so the policy allows this server alone.
 from __future__ import annotations
 
 import argparse
+import asyncio
 import os
 import sys
 import threading
@@ -34,20 +35,27 @@ class Closed:
 
 
 def main() -> None:
-    """Serve until the process is ended."""
+    """Serve on the socket that was handed on, until the process is ended. As `fiftyone.server.main` does otherwise."""
     parser = argparse.ArgumentParser()
-    parser.add_argument("--port", type=int)
-    parser.add_argument("--address")
+    parser.add_argument("port", type=int)
+    parser.add_argument("descriptor", type=int)
     asked = parser.parse_args()
     threading.Thread(target=_end_with_parent, daemon=True).start()
-    from fiftyone.server import main as server
+    os.environ["FIFTYONE_SERVER"] = "1"
+    from fiftyone.server.app import app
+    from fiftyone.server.events import set_port
+    from hypercorn.asyncio import serve
+    from hypercorn.config import Config
 
-    server.app.add_middleware(Closed)
-    server.start_server(asked.port, asked.address)
+    config = Config()
+    config.bind = [f"fd://{asked.descriptor}"]
+    set_port(asked.port)
+    app.add_middleware(Closed)
+    asyncio.run(serve(app, config))
 
 
 def _end_with_parent() -> None:
-    sys.stdin.buffer.read()
+    os.read(sys.stdin.fileno(), 1)  # sys.stdin's own buffer would be locked when this process ends otherwise
     os._exit(0)
 
 

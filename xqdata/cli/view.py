@@ -74,10 +74,10 @@ def command(
         held.enter_context(manifest.lock(project.state, "view"))
         fiftyone = connect(project)
         from xqdata.app.run import bring
-        from xqdata.app.serve import App, free_port
+        from xqdata.app.serve import App, reserve
 
         # The server takes as long to start as the dataset to load, so it begins first.
-        with App(address, free_port(address, port), project.state) as app:
+        with App(address, reserve(address, port), project.state) as app:
             with bars(err, "images") as move:
                 chosen = name or settings.name or project.folder.name
                 asked = Asked(where, sample, runs)
