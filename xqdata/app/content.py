@@ -18,13 +18,14 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import scipy.sparse as sp
+import xxhash
 
 from xqdata import labels, manifest, runs
 from xqdata.dedup.cluster import contradict
 from xqdata.errors import InputError
 from xqdata.manifest import Project
 from xqdata.runs import Run
-from xqdata.schema import COPY_KINDS
+from xqdata.schema import COPY_KINDS, IMAGES
 from xqdata.splits import expression
 from xqdata.taxonomy import Taxonomy
 
@@ -48,6 +49,7 @@ _PLAIN = {
 }  # fmt: skip
 
 Values = dict[str, Any]  # of one image, by field
+Progress = Callable[[str, int, int], None]  # what is being done, done, total
 
 
 @dataclass(frozen=True)
@@ -79,8 +81,9 @@ class LoadedRun:
 
 @dataclass(frozen=True)
 class Content:
-    """What is to be shown. `values`: by image_id, without the fields that are unknown; `slices`: by image_id the scan
-    and the slice of it that the image is, empty where no scan has several.
+    """What is to be shown. `rows`: of images, with effective labels; `values`: by image_id, without the fields that are
+    unknown; `slices`: by image_id the scan and the slice of it that the image is, empty where no scan has several;
+    `splits`, `audits`: by name the field of the part and of what leaks.
     """
 
     rows: pa.Table
@@ -88,7 +91,7 @@ class Content:
     values: Mapping[str, Values]
     slices: Mapping[str, tuple[str, str]]
     runs: tuple[LoadedRun, ...]
-    splits: Mapping[str, str] = field(default_factory=dict)  # name: its field
+    splits: Mapping[str, str] = field(default_factory=dict)
     audits: Mapping[str, str] = field(default_factory=dict)
     standing: frozenset[str] = frozenset()  # every image that is not missing and not rejected, chosen or not
     chosen: bool = False  # whether less than everything was asked for
@@ -214,8 +217,6 @@ def _describe(book: _Book, rows: pa.Table) -> None:
 
 
 def _says(name: str) -> str:
-    from xqdata.schema import IMAGES
-
     return IMAGES.column(name).doc
 
 
@@ -439,11 +440,6 @@ def _float(value: float | None) -> float | None:
 
 def plain(value: Any) -> Any:
     """A value as it is remembered: long texts, as run lengths, by a fingerprint."""
-    import xxhash
-
     if isinstance(value, list) and value and isinstance(value[0], str) and len(value[0]) > 256:
         return xxhash.xxh3_64_hexdigest(json.dumps(value).encode())
     return value
-
-
-Progress = Callable[[str, int, int], None]

@@ -6,7 +6,6 @@ those that dedup kept, so that nothing is opened again, and no model is download
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import fiftyone as fo
@@ -22,7 +21,7 @@ from xqdata import features, scans
 from xqdata.app.content import Content, Progress
 from xqdata.app.load import KEY, dataset_values, flat, note
 from xqdata.manifest import Project
-from xqdata.runs import Run
+from xqdata.runs import EMBEDDINGS, Run
 
 PANEL, SIMILAR = "embeddings", "similar"  # brain keys
 _DIMENSIONS = 32  # kept for similarity: enough for near neighbours, and small
@@ -63,7 +62,7 @@ def embed(project: Project, dataset: fo.Dataset, found: Content, workers: int | 
 
 def _run_of(found: Content) -> Run | None:
     """The newest of the loaded runs that has embeddings."""
-    return next((each.run for each in reversed(found.runs) if (each.run.folder / "embeddings.parquet").exists()), None)
+    return next((each.run for each in reversed(found.runs) if (each.run.folder / EMBEDDINGS).exists()), None)
 
 
 def _print(found: Content, run: Run | None) -> str:
@@ -120,9 +119,3 @@ def _reduced(vectors: Floats) -> Floats:
         found = np.column_stack([found, np.zeros(len(found))])
     made: Floats = found.astype(np.float32)
     return made
-
-
-def points(dataset: fo.Dataset) -> Sequence[str]:
-    """The samples that the panel shows."""
-    found: Sequence[str] = dataset.load_brain_results(PANEL).sample_ids
-    return found
