@@ -26,6 +26,7 @@ COMMANDS = {
     "dedup": ("xqdata.cli.dedup", "Find what is there twice: copies and ties, verified on pixels."),
     "split": ("xqdata.cli.split", "Divide the images into parts that share nothing, with a certificate."),
     "audit": ("xqdata.cli.audit", "Find what crosses the parts of a split, and what else makes its score untrue."),
+    "label": ("xqdata.cli.label", "Find wrong labels, have people judge them, and keep what they say."),
     "export": ("xqdata.cli.export", "Write the dataset in a format that other tools read."),
     "view": ("xqdata.cli.view", "Browse images, labels, duplicates, splits, audits and runs in FiftyOne."),
     "benchmark": ("xqdata_benchmark.cli", "Train a reference classifier on a split, with honest figures."),

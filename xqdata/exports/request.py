@@ -13,8 +13,9 @@ DEFAULT_SPLIT = "default"
 class Request:
     """One export.
 
-    `folder`: where it goes. `where`: a condition on columns of images. `split`: whose parts it has; None takes
-    `default` where that stands, and no parts where it does not. `kept_only`: one picture of each cluster of copies.
+    `folder`: where it goes. `where`: a condition on columns of images. `only`: these image ids; None takes
+    all. `split`: whose parts it has; None takes `default` where that stands, and no parts where it does not; without
+    `parts` it has none, and leaves out none for having none. `kept_only`: one picture of each cluster of copies.
     `private`: with operator, site, serial numbers, the files' own names and `extra`. `link`: hard links instead of
     copies. `bits`: 8 or 16, of pictures that have more than 8; None takes what the format's readers read. `replace`:
     an earlier export in the folder.
@@ -23,7 +24,9 @@ class Request:
     format: str
     folder: Path
     where: str | None = None
+    only: frozenset[str] | None = None
     split: str | None = None
+    parts: bool = True
     kept_only: bool = False
     private: bool = False
     link: bool = False

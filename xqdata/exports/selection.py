@@ -100,7 +100,7 @@ def select(project: Project, taxonomy: Taxonomy, request: Request) -> Selection:
     """The images that `request` asks for. Raises InputError where there are none, TableError as reading tables does."""
     raw = manifest.read(project, "images").sort_by("image_id")
     left: Counter[str] = Counter()
-    images = _fitting(_standing(project, raw, taxonomy, left), request.where, left)
+    images = _fitting(_chosen(_standing(project, raw, taxonomy, left), request.only, left), request.where, left)
     name = _split(project, request)
     images, parts, groups = _placed(project, images, name, left)
     if request.kept_only:
@@ -137,6 +137,15 @@ def _notes(project: Project, names: Columns, split: str | None, leaky: bool, inp
     ]
 
 
+def _chosen(images: pa.Table, only: frozenset[str] | None, left: Counter[str]) -> pa.Table:
+    if only is None:
+        return images
+    unknown = only - set(images["image_id"].to_pylist())
+    if unknown:
+        left["asked for, but not there"] = len(unknown)
+    return images.filter(pc.is_in(images["image_id"], pa.array(sorted(only), pa.string())))
+
+
 def _fitting(images: pa.Table, where: str | None, left: Counter[str]) -> pa.Table:
     if where is None:
         return images
@@ -149,7 +158,7 @@ def _fitting(images: pa.Table, where: str | None, left: Counter[str]) -> pa.Tabl
 def _split(project: Project, request: Request) -> str | None:
     """The table of parts, or None where there is none and none is asked for."""
     name = f"splits/{request.split or DEFAULT_SPLIT}"
-    if request.split is None and not manifest.exists(project, name):
+    if not request.parts or (request.split is None and not manifest.exists(project, name)):
         return None
     manifest.provenance(project, name)  # raises where it does not stand
     return name
