@@ -40,16 +40,16 @@ def _facts(material: Material) -> list[tuple[str, str]]:
     specimens = {name for held in frame["specimens"].dropna() for name in held}
     copies = len(material.superfluous.intersection(frame["image_id"]))
     told = [
-        (len(frame), "images"),
-        (len(frame) - copies, "without superfluous copies") if copies else (0, ""),
-        (len(objects), "objects"),
-        (frame["scan_type"].nunique(), "scan types"),
-        (len(specimens), "specimens"),
-        (frame["session"].nunique(), "sessions"),
-        (frame["scanner_serial"].nunique(), "machines"),
+        (len(objects), "object"),
+        (frame["scan_type"].nunique(), "scan type"),
+        (len(specimens), "specimen"),
+        (frame["session"].nunique(), "session"),
+        (frame["scanner_serial"].nunique(), "machine"),
     ]
-    size = int(frame["bytes"].sum())
-    return [(f"{count:,}", word) for count, word in told if count or word == "images"] + [(_bytes(size), "in files")]
+    facts = [(f"{len(frame):,}", "image" if len(frame) == 1 else "images")]
+    facts += [(f"{len(frame) - copies:,}", "without superfluous copies")] if copies else []
+    facts += [(f"{count:,}", word if count == 1 else f"{word}s") for count, word in told if count]
+    return [*facts, (_bytes(int(frame["bytes"].sum())), "in files")]
 
 
 def _bytes(size: int) -> str:
@@ -217,7 +217,7 @@ def _sessions(material: Material) -> dict[str, Any] | None:
         return None
     sizes = pd.Series({name: len(group) for name, group in groups.items()})
     largest = sizes.sort_values(ascending=False, kind="stable").index[:_SESSIONS]
-    rows = [_session(name, groups[name]) for name in sorted(largest)]
+    rows = [_session(material.discreet(name), groups[name]) for name in sorted(largest)]
     return {
         "count": f"{len(sizes):,}",
         "median": f"{sizes.median():,.0f}",

@@ -193,11 +193,11 @@ def _audit(material: Material, table: str, parts: set[str]) -> dict[str, Any]:
         "leaking": f"{leaking:,}",
         "tested": f"{len(tested):,}",
         "percent": f"{leaking / max(1, len(tested)):.0%}",
-        "findings": list(_findings(rows, intended)),
+        "findings": list(_findings(material, rows, intended)),
     }
 
 
-def _findings(rows: Sequence[Mapping[str, Any]], intended: set[str]) -> Iterator[dict[str, str]]:
+def _findings(material: Material, rows: Sequence[Mapping[str, Any]], intended: set[str]) -> Iterator[dict[str, str]]:
     for row in rows:
         what, _, _ = row["detail"].rpartition("; ")
         meant = row["kind"] in intended
@@ -206,7 +206,7 @@ def _findings(rows: Sequence[Mapping[str, Any]], intended: set[str]) -> Iterator
             "mood": "soft" if meant else _MOODS[row["severity"]],
             "kind": row["kind"],
             "tested": f"{row['images_test']:,}",
-            "what": what or row["detail"],
+            "what": material.discreet(what or row["detail"]),
         }
 
 

@@ -67,6 +67,7 @@ def health(material: Material, shots: Shots) -> dict[str, Any]:
         "odd": _odd(material, shots),
         "unknown": _unknown(material),
         "duplicates": _duplicates(material, shots),
+        "unread": [name for name in ("links", "duplicates") if (state := material.state(name)) and state.damage],
         "log": _log(material),
         "contradictions": _contradictions(material, shots),
         "suspects": _suspects(material, shots),
@@ -279,8 +280,8 @@ def _log(material: Material) -> dict[str, Any] | None:
                 "at": f"{row['at']:%Y-%m-%d %H:%M}",
                 "path": str(material.rows.get(row["image_id"], {}).get("path", row["image_id"])),
                 "field": row["field"].replace("_", " "),
-                "after": row["after"],
-                "why": row["why"] or "",
+                "after": row["after"] or "",
+                "why": material.discreet(row["why"] or ""),
             }
             for row in rows[: -_EVENTS - 1 : -1]
         ],

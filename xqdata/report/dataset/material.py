@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -69,6 +70,18 @@ class Material:
         columns = ["image_id", "path", "page", "objects", "scan_type", "acquired_at"]
         found = {row["image_id"]: row for row in self.ingested.select(columns).to_pylist()}
         return found | {row["image_id"]: row for row in self.images.select(columns).to_pylist()}
+
+    @cached_property
+    def private(self) -> re.Pattern[str] | None:
+        """Names of operators and sites, and serial numbers, wherever they stand as words; None where there are none."""
+        held = manifest.read(self.project, "images", ["operator", "site", "scanner_serial"])
+        names = {name for column in held.columns for name in pc.unique(column).to_pylist() if name and name.strip()}
+        any_of = "|".join(re.escape(name) for name in sorted(names, key=len, reverse=True))
+        return re.compile(rf"(?<![^\W_])(?:{any_of})(?![^\W_])") if any_of else None
+
+    def discreet(self, text: str) -> str:
+        """`text` without the names of operators and sites, and without serial numbers."""
+        return self.private.sub("(name left out)", text) if self.private else text
 
     def table(self, name: str) -> pa.Table | None:
         """The table called `name`; None where it does not stand or cannot be read (`states` says so)."""

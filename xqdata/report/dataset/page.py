@@ -192,7 +192,9 @@ def _health_points(health: Row) -> Iterator[tuple[str, str, str]]:
         yield "bad", f"{count:,} clusters of copies bear contradicting labels.", "duplicates"
     if count := contradictions["verdicts_total"]:
         yield "warn", f"{count:,} verdicts of the label log do not fit what they replaced.", "labels"
-    if duplicates is None:
+    if health["unread"]:
+        yield "warn", "What dedup found cannot be read, so copies are not told.", "duplicates"
+    elif duplicates is None:
         yield "warn", "Copies have not been looked for: xqdata dedup has not run.", "duplicates"
     elif duplicates["any"]:
         told = f"{duplicates['superfluous']} images are superfluous copies in {duplicates['clusters']} clusters."
