@@ -81,7 +81,7 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Project:
     xq(folder, "split", "--method", "random", "--name", "study", "--quiet")
     xq(folder, "audit", "--name", "study", "--workers", "1", "--quiet")
     made = Project(folder)
-    write_run(made, "quick", embeddings=False, lean=0.08)
+    write_run(made, "quick", embeddings=False, lean=0.15 if SHOTS else 0.08)
     return made
 
 
@@ -184,7 +184,6 @@ def the_evaluation_panel_shows_our_matrix(page: Any, project: Project) -> None:
     panel = page.locator("[data-cy=panel-content-model_evaluation_panel_builtin]")
     shut = panel.get_by_text("Confusion Matrices").first
     until_there(panel.get_by_text("correct_quick").first.click, shut)
-    shoot(page, "evaluation")
     panel.get_by_text("Summary", exact=True).first.click()
     shut.click()
     page.wait_for_function(f"() => {HEATMAP}")
