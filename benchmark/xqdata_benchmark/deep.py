@@ -69,14 +69,15 @@ class Deep:
         trained = train.train(self.fabric, self.recipe, store, (learnt, looked), folder, seed, progress)
         rows = np.flatnonzero(turn.val | turn.test)
         logits, embeddings = train.predict(self.fabric, self.recipe, store, trained.model, rows)
-        return Learnt(rows, probabilities(logits, self.recipe), embeddings, self._keeping(store, trained, folder))
+        return Learnt(rows, probabilities(logits, self.recipe), embeddings, self._keeping(store, trained),
+                      train.checkpoints(folder))  # fmt: skip
 
     def stored(self, learnt: Ints) -> Store:
         """The samples, normalised by those of rows `learnt`."""
         top = np.array([view == "top" for view in self.data.values("view")])
         return train.store(self.pixels.values, self.data.truth, top, learnt, self.recipe, self.fabric.device)
 
-    def _keeping(self, store: Store, trained: Trained, folder: Path) -> Any:
+    def _keeping(self, store: Store, trained: Trained) -> Any:
         def keep(place: Path) -> None:
             _curves(trained.curves, place / CURVES)
             told = {
@@ -89,8 +90,6 @@ class Deep:
             }
             tensors = {name: value.cpu().contiguous() for name, value in trained.model.state_dict().items()}
             save_file(tensors, place / MODEL, metadata=told)
-            for file in train.finished(folder):
-                file.unlink()
 
         return keep
 

@@ -24,13 +24,15 @@ def _nothing(folder: Path) -> None:
 @dataclass(frozen=True)
 class Learnt:
     """`rows`: samples that were judged; `probability`: (len(rows), classes); `embedding`: (len(rows), width) or None.
-    `keep`: writes what else is worth keeping, curves and weights, to a folder.
+    `keep`: writes what else is worth keeping, curves and weights, to a folder. `spare`: files that nobody needs
+    once all of that is kept.
     """
 
     rows: Ints
     probability: NDArray[np.float64]
     embedding: NDArray[np.float32] | None = None
     keep: Callable[[Path], None] = _nothing
+    spare: tuple[Path, ...] = ()
 
 
 class Learner(Protocol):

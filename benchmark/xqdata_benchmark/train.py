@@ -12,7 +12,7 @@ import math
 import os
 import time
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -186,6 +186,7 @@ def train(
             _keep(folder, model, optimiser, result, recipe)
         fabric.barrier()
     _select(folder, model, result, recipe)
+    fabric.barrier()  # the files that it reads go once the leading process has kept its network
     return result
 
 
@@ -325,9 +326,10 @@ def _keep(folder: Path, model: Classifier, optimiser: torch.optim.Optimizer, res
     for number, state in optimiser.state_dict()["state"].items():
         tensors |= {f"optimiser.{number}.{key}": value for key, value in state.items() if value is not None}
     curves = json.dumps([asdict(epoch) for epoch in result.curves])
-    _save(tensors, folder / _STATE, {"curves": curves})
+    # The best first: a checkpoint must never name a best epoch whose weights are not there.
     if recipe.train.select == "best" and _best(result.curves) == len(result.curves):
         _save(model.state_dict(), folder / _BEST, {})
+    _save(tensors, folder / _STATE, {"curves": curves})
 
 
 def _save(tensors: dict[str, Tensor], file: Path, told: dict[str, str]) -> None:
@@ -370,6 +372,6 @@ def _select(folder: Path, model: Classifier, result: Trained, recipe: Recipe) ->
             model.load_state_dict(load_file(folder / _BEST))
 
 
-def finished(folder: Path) -> Iterator[Path]:
-    """The files of a training that nobody needs once its network is kept."""
-    yield from (path for name in (_STATE, _BEST) if (path := folder / name).exists())
+def checkpoints(folder: Path) -> tuple[Path, ...]:
+    """The files in `folder` that a training goes on from."""
+    return tuple(path for name in (_STATE, _BEST) if (path := folder / name).exists())

@@ -57,11 +57,13 @@ def keep_turn(work: Path, data: Samples, turn: Turn, learnt: Learnt, told: Predi
         count, width = learnt.embedding.shape
         starts = np.arange(0, count * width + 1, width, dtype=np.int32)
         vectors = pa.ListArray.from_arrays(starts, pa.array(learnt.embedding.ravel()))
-        _put(pa.table({"image_id": told.ids, "embedding": vectors}), work / runs.EMBEDDINGS)
+        put(pa.table({"image_id": told.ids, "embedding": vectors}), work / runs.EMBEDDINGS)
     ids = data.ids
     trained = pa.array([ids[row] for row in np.flatnonzero(turn.train).tolist()], pa.string())
-    _put(pa.table({"image_id": trained}), work / TRAINED)
-    _put(told.table, work / runs.PREDICTIONS)
+    put(pa.table({"image_id": trained}), work / TRAINED)
+    put(told.table, work / runs.PREDICTIONS)
+    for file in learnt.spare:  # only now: until then, a run that was killed goes on from them
+        file.unlink()
 
 
 def write(project: Project, folder: Path, every: Sequence[Predictions], facts: Facts) -> None:
@@ -78,13 +80,13 @@ def write(project: Project, folder: Path, every: Sequence[Predictions], facts: F
     for name in _KEPT:
         if (first / name).exists():
             shutil.copyfile(first / name, folder / name)
-    _put(every[0].table, folder / runs.PREDICTIONS)
+    put(every[0].table, folder / runs.PREDICTIONS)
     _json(found, folder / runs.METRICS)
     tables(every[0].of(tested), folder)
     told = _told(project, folder, facts, found["temperature"])
     write_pages(project, folder, told, found, every[0].table)
-    shutil.rmtree(folder / WORK)
     _json(told, folder / runs.TOLD)
+    shutil.rmtree(folder / WORK)  # only now: until the run is whole, it goes on from there
 
 
 def tables(told: Predictions, folder: Path) -> None:
@@ -150,7 +152,8 @@ def _environment() -> dict[str, str]:
     return found
 
 
-def _put(table: pa.Table, file: Path) -> None:
+def put(table: pa.Table, file: Path) -> None:
+    """Write a Parquet file whole or not at all."""
     part = file.with_name(f".{file.name}.part")
     pq.write_table(table, part, compression="zstd")
     with part.open("rb") as handle:

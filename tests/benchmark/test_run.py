@@ -133,6 +133,58 @@ def test_a_run_that_was_killed_goes_on_as_if_it_had_not_been(go: Go, sets: tuple
     assert all(torch.equal(one[name], two[name]) for name in one)
 
 
+@pytest.mark.parametrize(("step", "at"), [("put", "predictions.parquet"), ("_json", "run.json")])
+def test_what_was_learnt_outlives_a_kill_while_the_run_is_written(
+    go: Go, usual: Result, monkeypatch: pytest.MonkeyPatch, step: str, at: str
+) -> None:
+    pytest.importorskip("torch")
+    from xqdata_benchmark import written
+
+    write = getattr(written, step)
+
+    def stop(value: object, file: Path) -> None:
+        if file.name == at:
+            raise _Stop
+        write(value, file)
+
+    name = f"killed-at-{at}"
+    with monkeypatch.context() as patched:
+        patched.setattr(written, step, stop)
+        with pytest.raises(_Stop):
+            go(run=name)
+    trained: list[str] = []
+    resumed = go(run=name, resume=True, move=lambda doing, *_: trained.append(doing))
+    assert "training" not in trained
+    assert resumed.run.predictions().equals(usual.run.predictions())
+
+
+def test_a_kill_between_the_files_of_an_epoch_leaves_the_weights_of_the_best(
+    go: Go, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    torch = pytest.importorskip("torch")
+    from safetensors.torch import load_file
+    from xqdata_benchmark import train
+
+    sets = ("train.epochs=4", "train.select=best", "train.validate_every=1")
+    whole = go("quick", *sets, run="best-whole")
+    save, told = train._save, []
+
+    def stop(tensors: object, file: Path, more: object) -> None:
+        if len(told) == 3:
+            raise _Stop
+        told.append(file.name)
+        save(tensors, file, more)
+
+    for n in range(3):
+        with monkeypatch.context() as patched, pytest.raises(_Stop):
+            patched.setattr(train, "_save", stop)
+            go("quick", *sets, run="best-killed", resume=n > 0)
+        told[:] = told[:n]
+    resumed = go("quick", *sets, run="best-killed", resume=True)
+    one, two = (load_file(r.run.folder / "model.safetensors") for r in (resumed, whole))
+    assert all(torch.equal(one[name], two[name]) for name in one)
+
+
 def test_resume_wants_the_same_options_and_something_to_go_on_with(go: Go) -> None:
     pytest.importorskip("torch")
     with pytest.raises(InputError, match="no run that was interrupted"):
