@@ -19,6 +19,7 @@ from xqdata_benchmark import recipe
 
 from xqdata import config, schema, taxonomy
 from xqdata.cli import main as cli
+from xqdata.report.dataset import Card
 
 DOCS = Path(__file__).parent
 WIDTH = 100
@@ -32,6 +33,7 @@ def pages() -> dict[str, str]:
         "reference/config.md": config_page,
         "reference/cli.md": cli_page,
         "reference/recipes.md": recipes_page,
+        "reference/card.md": card_page,
         "taxonomy.md": taxonomy_page,
     }
     return {name: "\n".join([NOTICE, "", *maker()]).rstrip() + "\n" for name, maker in makers.items()}
@@ -176,6 +178,28 @@ def recipes_page() -> Iterator[str]:
     for model, heading in _sections("", recipe.Recipe, "Keys of a recipe"):
         yield from [f"## {heading}", "", *_first_line(model), ""]
         yield from table(["key", "type", "default", "meaning"], _config_rows(model))
+
+
+def card_page() -> Iterator[str]:
+    """Every key of `card.toml` with the question that it answers."""
+    yield from [
+        "# card.toml",
+        "",
+        "What only a person can say of a dataset, for [`xqdata report`](../report.md). The file lies in the project's",
+        "folder; `xqdata report --init` writes one with every question. Every key is optional: what is empty or left",
+        "out is shown as missing. A key that does not exist stops the command. Answers are plain text; an empty line",
+        'begins a new paragraph. The sections are those of "Datasheets for Datasets" (Gebru et al., Communications of',
+        "the ACM 64 (12), 2021).",
+        "",
+    ]
+    for model, heading in _sections("", Card, "Top level"):
+        rows = [
+            [f"`{name}`", _toml_type(field.annotation), field.description or ""]
+            for name, field in model.model_fields.items()
+            if not _model_in(field.annotation)
+        ]
+        yield from [f"## {heading}", "", *_first_line(model), ""]
+        yield from table(["key", "type", "question"], rows)
 
 
 def _sections(prefix: str, model: type[config.Model], heading: str) -> Iterator[tuple[type[config.Model], str]]:

@@ -190,6 +190,7 @@ def _audit(material: Material, table: str, parts: set[str]) -> dict[str, Any]:
         "state": verdict,
         "mood": {"leaks": "bad", "beside": "bad", "clean": "good", "unsure": "warn"}[verdict],
         "stale": list(state.stale),
+        "look": sum(row["severity"] == "medium" and row["kind"] not in intended for row in rows),
         "leaking": f"{leaking:,}",
         "tested": f"{len(tested):,}",
         "percent": f"{leaking / max(1, len(tested)):.0%}",

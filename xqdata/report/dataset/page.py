@@ -224,7 +224,8 @@ def _split_points(material: Material, found: list[Row]) -> Iterator[tuple[str, s
         elif state == "beside":
             yield "bad", f"The split {name} leaks between parts that are not tested.", one["id"]
         elif state == "clean" and not audit["stale"]:
-            yield "good", f"The split {name} was audited and nothing crosses its parts.", one["id"]
+            look = f", but {audit['look']} findings are to be looked at" if audit["look"] else ""
+            yield "good", f"The split {name} was audited and no leak was found{look}.", one["id"]
         elif one["random"]:
             yield "bad", f"The split {name} was drawn at random, image by image, and is not audited.", one["id"]
         elif one["in_full"] and state == "none":
