@@ -41,7 +41,7 @@ NAMES = ("egg", "mango", "tree_ear_mushroom", "my own thing")
 def filed(project: Project, raw: Path, reference: Taxonomy) -> Project:
     """Two pictures of each of NAMES, and one of two objects."""
     rows = ["file,object,operator"]
-    for n, name in enumerate([*NAMES, *NAMES, "egg; mango"]):
+    for n, name in enumerate([*NAMES, *NAMES, "mango; egg"]):
         save(raw / f"{n}.png", encoded(colour(40, 48, n)))
         rows.append(f"{n}.png,{name},Kim")
     save(raw / "log.csv", "\n".join(rows).encode())
@@ -186,6 +186,15 @@ def test_answers_are_verdicts_matched_by_name_and_told_once(filed: Project, refe
     assert events[known["3.png"]]["after"] == '"my own thing"'
     again = take(filed, reference, "cvat", given_file(filed, cvat_file(said, dumped="2026-05-18 09:00:00+00:00")))
     assert (again.new, again.known) == ({}, 5)
+
+
+def test_the_order_of_several_objects_says_nothing(filed: Project, reference: Taxonomy) -> None:
+    # The last picture's label is mango, egg.
+    file = given_file(filed, cvat_file({"8.png": ("mango", "egg")}))
+    assert take(filed, reference, "cvat", file).new == {"kim": 1}
+    assert labels.changes(manifest.read(filed, "images"), labels.log(filed), reference) == []
+    again = given_file(filed, cvat_file({"8.png": ("egg", "mango")}, dumped="2026-05-19 09:00:00+00:00"))
+    assert take(filed, reference, "cvat", again).new == {}
 
 
 def test_an_import_that_was_taken_back_is_not_done_again_by_the_same_file(filed: Project, reference: Taxonomy) -> None:

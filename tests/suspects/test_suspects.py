@@ -167,6 +167,13 @@ def test_no_family_is_divided_between_learning_and_judging(
     assert found.source == predicted.QUICK
 
 
+def test_few_images_of_many_objects_ask_no_model_and_warn_nobody(filed: Filed, reference: Taxonomy) -> None:
+    rows = [labelled(f"{n}.png", f"thing {n // 2}") for n in range(40)]
+    found = suspects(filed(*rows), reference)
+    assert (found.source, found.suspects) == ("no model", [])
+    assert "too few" in found.notes[0]
+
+
 def test_a_run_without_folds_is_refused(filed: Filed, reference: Taxonomy) -> None:
     project = filed(labelled("a.png", "egg"))
     write_run(project, {"a.png": [0, 1, 0]}, "plain", folds=False)

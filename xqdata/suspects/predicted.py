@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import warnings
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -99,10 +101,8 @@ def _quick(project: Project, filings: Filings, workers: int | None, progress: Pr
     classes = tuple(sorted(set(filings.object[rows].tolist())))
     probability = np.zeros((len(filings.ids), len(classes)))
     known = np.zeros(len(filings.ids), bool)
-    families = len(set(filings.component[rows].tolist()))
-    if len(classes) < 2 or families < _FOLDS:
-        note = f"no model was asked: {families} families of images and {len(classes)} objects are too few"
-        return Predicted("no model", classes, probability, known, notes=(note,))
+    if few := _too_few(filings, rows):
+        return Predicted("no model", classes, probability, known, notes=(few,))
     sketched = features.sketches(
         project,
         scans.located(project, filings.images.take(pa.array(rows))),
@@ -112,9 +112,14 @@ def _quick(project: Project, filings: Filings, workers: int | None, progress: Pr
     )
     read = ~np.isin(np.arange(len(rows)), list(sketched.unread))
     rows, thumbs = rows[read], sketched.thumbs[read]
+    if few := _too_few(filings, rows):
+        return Predicted("no model", classes, probability, known, notes=(few,))
     described, label = _described(filings, rows, thumbs), filings.object[rows].astype(str)
     folds = StratifiedGroupKFold(_FOLDS, shuffle=True, random_state=0)
-    for number, (train, test) in enumerate(folds.split(described, label, filings.component[rows])):
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "The least populated class", UserWarning)
+        divided = list(folds.split(described, label, filings.component[rows]))
+    for number, (train, test) in enumerate(divided):
         progress("learning", number, _FOLDS)
         model = ExtraTreesClassifier(_TREES, min_samples_leaf=2, max_features=0.2, random_state=0)
         model.fit(described[train], label[train])
@@ -126,6 +131,18 @@ def _quick(project: Project, filings: Filings, workers: int | None, progress: Pr
     vectors = np.zeros((len(filings.ids), described.shape[1]), np.float32)
     vectors[rows] = (described - described.mean(0)) / np.maximum(described.std(0), 1e-6)
     return Predicted(QUICK, classes, probability, known, vectors, np.full(len(known), "", object), notes)
+
+
+def _too_few(filings: Filings, rows: NDArray[np.intp]) -> str:
+    """Why no model can be asked; empty if one can."""
+    counts = Counter(filings.object[rows].tolist())
+    families = len(set(filings.component[rows].tolist()))
+    if len(counts) > 1 and families >= _FOLDS and max(counts.values()) >= _FOLDS:
+        return ""
+    return (
+        f"no model was asked: {families:,} families of images and {len(counts):,} objects, the most frequent "
+        f"{max(counts.values(), default=0):,} times, are too few"
+    )
 
 
 def _described(filings: Filings, rows: NDArray[np.intp], thumbs: NDArray[np.uint8]) -> Floats:
