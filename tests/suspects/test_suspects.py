@@ -88,7 +88,9 @@ def test_the_model_decides_where_nothing_else_is_said(filed: Filed, reference: T
     found = suspects(project, reference)
     (one,) = found.suspects
     assert (one.path, one.model, one.suggested, one.issue) == ("7.png", "egg", "egg", True)
-    assert found.source == "runs/cv"
+    assert (found.source, found.notes) == ("runs/cv", ())
+    labels.append(project, [verdict("7.png", "egg")])
+    assert suspects(project, reference).suspects == []
     assert "the model sees egg" in one.reason
 
 

@@ -13,7 +13,7 @@ from rich.text import Text
 from xqdata import config
 from xqdata.cli import options as opt
 from xqdata.cli.progress import bars
-from xqdata.suspects import Options, Result, suspects, write_csv
+from xqdata.suspects import NO_MODEL, Options, Result, suspects, write_csv
 
 _SHOWN = 20
 
@@ -73,7 +73,8 @@ def command(
 
 
 def _tell(out: Console, result: Result) -> None:
-    told = f"{len(result.suspects):,} of {result.looked_at:,} labels are suspected, by {result.source} and other labels"
+    by = "other labels alone" if result.source == NO_MODEL else f"{result.source} and other labels"
+    told = f"{len(result.suspects):,} of {result.looked_at:,} labels are suspected, by {by}"
     opt.say(out, opt.shown(told, "bold"), 0)
     shown = result.suspects[:_SHOWN] if out.is_terminal else result.suspects
     if shown:

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from sklearn.ensemble import ExtraTreesClassifier
 from sklearn.model_selection import StratifiedGroupKFold
 
-from xqdata import features, runs, scans
+from xqdata import features, manifest, runs, scans
 from xqdata.errors import InputError
 from xqdata.manifest import Project
 from xqdata.suspects.filings import Filings
@@ -24,6 +24,7 @@ Floats = NDArray[np.float64]
 Progress = Callable[[str, int, int], None]
 
 QUICK = "a quick classifier"
+NO_MODEL = "no model"
 _FOLDS = 5
 _TREES = 300
 _MEASURED = ("mean", "std", "air_fraction", "opaque_fraction", "sharpness")
@@ -32,10 +33,10 @@ _RINGS = 34  # of the 64 x 64 sketch's spectrum
 
 @dataclass(frozen=True)
 class Predicted:
-    """`source`: a run or QUICK. `classes`: sorted. `probability`: (n, classes), rows of images that no model judged
-    hold 0. `known`: (n,) whether one did. `vectors`: (n, width) descriptions to look for neighbours with, or None; two
-    images of different `space` (n,) cannot be compared, as each fold has a network of its own. `notes`: for the
-    terminal.
+    """`source`: a run, QUICK or NO_MODEL. `classes`: sorted. `probability`: (n, classes), rows of images that no model
+    judged hold 0. `known`: (n,) whether one did. `vectors`: (n, width) descriptions to look for neighbours with, or
+    None; two images of different `space` (n,) cannot be compared, as each fold has a network of its own. `notes`: for
+    the terminal.
     """
 
     source: str
@@ -53,7 +54,7 @@ def predicted(
     """From `run`; where that is None from the latest run with folds, else from a quick classifier."""
     name = run or _latest(project)
     if name is not None:
-        return _of_run(runs.read(project, name), filings)
+        return _of_run(runs.read(project, name), filings, _older(project, name))
     return _quick(project, filings, workers, progress)
 
 
@@ -66,7 +67,16 @@ def _latest(project: Project) -> str | None:
     return None
 
 
-def _of_run(run: runs.Run, filings: Filings) -> Predicted:
+def _older(project: Project, name: str) -> tuple[str, ...]:
+    """A note where the run learnt from other images or labels than those that stand now."""
+    used = runs.read(project, name).told.get("tables") or {}
+    now = {table: manifest.provenance(project, table).digest for table in manifest.standing(project)}
+    changed = [table for table in ("images", "labels") if used and used.get(table) != now.get(table)]
+    told = f"{runs.FOLDER}/{name} learnt from other {' and '.join(changed)} than those that stand now"
+    return (f"{told}: make it again for a better word",) if changed else ()
+
+
+def _of_run(run: runs.Run, filings: Filings, notes: tuple[str, ...]) -> Predicted:
     if not run.told.get("folds") or run.task != "single":
         hint = "make one: xqdata split --folds 5 --name cv, then xqdata benchmark --name cv --folds"
         raise InputError("is no run with folds of single objects", where=f"{runs.FOLDER}/{run.name}", hint=hint)
@@ -81,7 +91,8 @@ def _of_run(run: runs.Run, filings: Filings) -> Predicted:
         column = table[f"p_{name}"].to_numpy().astype(np.float64)
         probability[:, classes.index(name)] = np.where(at >= 0, column[at], 0.0) if len(column) else 0.0
     space = np.where(at >= 0, np.array(table["part"].to_pylist() or [""], object)[at], "")
-    return Predicted(f"{runs.FOLDER}/{run.name}", classes, probability, at >= 0, _vectors(run, table, at), space)
+    vectors = _vectors(run, table, at)
+    return Predicted(f"{runs.FOLDER}/{run.name}", classes, probability, at >= 0, vectors, space, notes)
 
 
 def _vectors(run: runs.Run, table: pa.Table, at: NDArray[np.intp]) -> NDArray[np.float32] | None:
@@ -102,7 +113,7 @@ def _quick(project: Project, filings: Filings, workers: int | None, progress: Pr
     probability = np.zeros((len(filings.ids), len(classes)))
     known = np.zeros(len(filings.ids), bool)
     if few := _too_few(filings, rows):
-        return Predicted("no model", classes, probability, known, notes=(few,))
+        return Predicted(NO_MODEL, classes, probability, known, notes=(few,))
     sketched = features.sketches(
         project,
         scans.located(project, filings.images.take(pa.array(rows))),
@@ -113,7 +124,7 @@ def _quick(project: Project, filings: Filings, workers: int | None, progress: Pr
     read = ~np.isin(np.arange(len(rows)), list(sketched.unread))
     rows, thumbs = rows[read], sketched.thumbs[read]
     if few := _too_few(filings, rows):
-        return Predicted("no model", classes, probability, known, notes=(few,))
+        return Predicted(NO_MODEL, classes, probability, known, notes=(few,))
     described, label = _described(filings, rows, thumbs), filings.object[rows].astype(str)
     folds = StratifiedGroupKFold(_FOLDS, shuffle=True, random_state=0)
     with warnings.catch_warnings():
