@@ -196,6 +196,21 @@ def test_the_gap_is_of_one_recipe_with_the_same_settings(full, make):
     assert "No recipe has run both" in Seen(make(full)[0]).text
 
 
+def test_the_paired_gap_is_shown(full, make):
+    share = {"value": 0.5, "low": None, "high": None}
+    told = {"name": "a", "images": 40, "components": 12, "training": 9, "with_": share, "without": share,
+            "by_tie": {"copy": {"n": 9, "with": 0.78, "without": 0.11}},
+            "gap": {"value": 0.123, "low": 0.05, "high": 0.2}, "repeats": [0.1, 0.2], "classes": 4}  # fmt: skip
+    for name, text in ((EVIL[2], json.dumps(told)), ("half", "{}"), ("bad", "[")):
+        (full.folder / "gaps" / name).mkdir(parents=True)
+        (full.folder / "gaps" / name / "gap.json").write_text(text)
+    shown = Seen(make(full)[0]).text
+    assert f"{EVIL[2]}: +12.3 points (+5.0 to +20.0)" in shown
+    assert "40 test images of 12 components, 2 draws" in shown
+    assert "a copy 9 78.0% 11.0%" in shown
+    assert shown.count("family in training") == 1
+
+
 def test_one_damaged_file_takes_nothing_else_with_it(full, make):
     text, _ = make(full)
     (full.folder / "runs" / "half").mkdir()

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+import json
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from xqdata import manifest, runs
@@ -12,6 +13,11 @@ from xqdata.runs import Run
 
 # Runs whose matrix is shown, the newest ones on splits that do not leak first.
 _MATRICES = 6
+# Where `xqdata benchmark --gap` leaves what it measured: a folder for each name.
+_GAPS = "gaps/*/gap.json"
+# The nearest that a test image has in its family's part of training.
+_TIES = {"copy": "a copy", "scan": "the same pass or bag", "specimen": "the same object", "session": "the same session",
+         "none": "something farther"}  # fmt: skip
 
 Row = Mapping[str, Any]
 
@@ -24,7 +30,13 @@ def evaluation(material: Material) -> dict[str, Any]:
     single = [one for one in told if one["confusion"]]
     for number, one in enumerate(single):
         one["matrix"] = _matrix(material, one.pop("confusion"), one["classes"]) if number < _MATRICES else None
-    return {"runs": told, "damaged": damaged, "gaps": _gaps(told), "chance": _chance(told)}
+    return {
+        "runs": told,
+        "damaged": damaged,
+        "gaps": _gaps(told),
+        "paired": list(_paired(material)),
+        "chance": _chance(told),
+    }
 
 
 def _runs(material: Material) -> tuple[list[tuple[Run, Row]], list[tuple[str, str]]]:
@@ -136,6 +148,32 @@ def _gaps(told: Iterable[Row]) -> list[dict[str, Any]]:
             found.append({"recipe": recipe, "safe": safe, "leaky": leaky, "points": f"{points:+.1f}",
                           "bad": points > 0})  # fmt: skip
     return sorted(found, key=lambda gap: str(gap["recipe"]))
+
+
+def _paired(material: Material) -> Iterator[dict[str, Any]]:
+    """What was measured on pairs of trainings: the same test images, with and without their families in training."""
+    for file in sorted(material.project.folder.glob(_GAPS)):
+        try:
+            told = json.loads(file.read_text(encoding="utf-8"))
+            found = told["gap"]
+            ends = [f"{100 * found[end]:+.1f}" for end in ("low", "high") if found[end] is not None]
+            yield {
+                "name": file.parent.name,
+                "points": f"{100 * found['value']:+.1f}",
+                "interval": " to ".join(ends),
+                "bad": found["value"] > 0,
+                "with": bar(told["with_"]),
+                "without": bar(told["without"]),
+                "images": f"{told['images']:,}",
+                "components": f"{told['components']:,}",
+                "repeats": len(told["repeats"]),
+                "ties": [
+                    (_TIES[kind], f"{one['n']:,}", percent(one["with"]), percent(one["without"]))
+                    for kind, one in told["by_tie"].items()
+                ],
+            }
+        except (OSError, ValueError, KeyError, TypeError):  # not finished, or of another version
+            continue
 
 
 def _matrix(material: Material, cells: Sequence[Row], classes: Sequence[str]) -> dict[str, Any]:

@@ -235,6 +235,9 @@ def _split_points(material: Material, found: list[Row]) -> Iterator[tuple[str, s
 
 
 def _run_points(found: Row) -> Iterator[tuple[str, str, str]]:
+    for one in found["paired"]:
+        ends = f" ({one['interval']})" if one["interval"] else ""
+        yield "soft", f"By {one['name']}, a random split adds {one['points']} points of accuracy{ends}.", "benchmarks"
     for gap in found["gaps"]:
         told = f"{gap['leaky']['accuracy']['text']} on a split that leaks, {gap['safe']['accuracy']['text']} on one "
         yield "soft", f"The recipe {gap['recipe']} reaches {told}that does not.", "benchmarks"
