@@ -5,7 +5,6 @@ Air is the bright end of every value, whatever the scanner calls it, so that it 
 
 from __future__ import annotations
 
-import contextlib
 import errno
 import json
 import os
@@ -94,9 +93,10 @@ def pixels(
     *,
     workers: int | None = None,
     progress: Progress = lambda done, total: None,
+    again: bool = True,
 ) -> Pixels:
     """The pixels of `data`, from the cache or decoded now. Raises InputError where a raw folder is gone, or the disk is
-    full.
+    full. `again`: a cache that lacks scans which could not be read is made again.
     """
     images = data.material.images
     channels = [data.rows] if data.low is None else [data.rows, data.low]
@@ -114,11 +114,8 @@ def pixels(
     shape = (len(data), asked.size, asked.size, depth)
     contents = [_contents(project, data, rows, settings) for rows in channels]
     folder = project.state / "pixels" / _key(settings, hashes, images["polarity"].take(pa.array(taken)), contents)
-    if not (folder / _TOLD).exists():
-        _build(project, data, (channels, contents), settings, shape, folder, workers, progress)
     found = _open(folder, shape)
-    if found is None:  # damaged, or of another size: made again
-        shutil.rmtree(folder, ignore_errors=True)
+    if found is None or (again and found.unread):
         _build(project, data, (channels, contents), settings, shape, folder, workers, progress)
         found = _open(folder, shape)
         assert found is not None
@@ -189,9 +186,12 @@ def _build(
                 done += len(shard.at)
                 progress(done, len(work))
         (temporary / _TOLD).write_text(json.dumps(unread), encoding="utf-8")
-        with contextlib.suppress(OSError):
-            shutil.rmtree(folder)
-        temporary.replace(folder)
+        shutil.rmtree(folder, ignore_errors=True)
+        try:
+            temporary.replace(folder)
+        except OSError:
+            if not (folder / _TOLD).exists():  # else another run was first
+                raise
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
 
@@ -216,8 +216,6 @@ def _open(folder: Path, shape: tuple[int, ...]) -> Pixels | None:
         return None
     if values.shape != shape:
         return None
-    if told:
-        shutil.rmtree(folder, ignore_errors=True)  # the mapping stays; the next run tries those scans again
     return Pixels(values, {int(at): why for at, why in told.items()})
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.util
 import os
 from collections.abc import Mapping
+from dataclasses import asdict
 from typing import Any
 
 import click
@@ -16,6 +17,7 @@ from rich.text import Text
 from xqdata import config, runs
 from xqdata.cli import options as opt
 from xqdata_benchmark import recipe as recipes
+from xqdata_benchmark.gap import Gap, spoken
 from xqdata_benchmark.options import Options
 from xqdata_benchmark.run import Result
 
@@ -47,6 +49,8 @@ _SHOWN = (
 @click.option("--folds", is_flag=True, help="The split has folds: test each on what the others taught.")
 @click.option("--resume", is_flag=True, help="Go on with the run that was interrupted.")
 @click.option("--evaluate", metavar="RUN", help="Train nothing: test the network of RUN on this split.")
+@click.option("--gap", is_flag=True, help="Measure what a random split would give away, on pairs of trainings.")
+@click.option("--group-from", metavar="REGEX", help="With --gap: what a named group finds in paths belongs together.")
 @click.option("--allow-leaky", is_flag=True, help="Take a split that leaks; the report's headline says so.")
 @opt.workers_option
 @opt.json_option
@@ -64,6 +68,8 @@ def command(
     folds: bool,
     resume: bool,
     evaluate: str | None,
+    gap: bool,
+    group_from: str | None,
     allow_leaky: bool,
     workers: int | None,
     as_json: bool,
@@ -86,6 +92,7 @@ def command(
       xqdata benchmark --name cv --folds
       xqdata benchmark --resume
       xqdata benchmark --evaluate quick-default --name unseen
+      xqdata benchmark --gap --seeds 5
     """
     out, err = opt.consoles(quiet, as_json)
     if listing:
@@ -101,11 +108,21 @@ def command(
         raise click.UsageError(
             "--evaluate takes the recipe and the network of its run: leave the options of training out"
         )
+    if group_from and not gap:
+        raise click.UsageError("--group-from goes with --gap")
+    if gap and (evaluate or folds or resume):
+        raise click.UsageError(
+            "--gap draws its own parts, and goes on by itself: leave --evaluate, --folds, --resume out"
+        )
     from xqdata_benchmark.evaluate import evaluated
+    from xqdata_benchmark.gap import gap as measured
     from xqdata_benchmark.run import benchmark
 
     with _bars(err) as move:
-        if evaluate:
+        if gap:
+            asked = Options(name, chosen, recipes.load(chosen, sets), run, device, seeds, seed, workers=workers)
+            found = measured(project, taxonomy, asked, group_from, move)
+        elif evaluate:
             old = runs.read(project, evaluate)
             asked = Options(name, old.recipe, recipes.Recipe.model_validate(old.told["settings"]), run, device,
                             allow_leaky=allow_leaky, workers=workers)  # fmt: skip
@@ -116,10 +133,28 @@ def command(
             result = benchmark(project, taxonomy, asked, move)
     if os.environ.get("RANK", "0") != "0":
         return
+    if gap:
+        _tell_gap(out, found, as_json)
+        return
     if as_json:
         opt.print_json({"run": result.run.told, "metrics": result.metrics})
         return
     _tell(out, result)
+
+
+def _tell_gap(out: Console, found: Gap, as_json: bool) -> None:
+    if as_json:
+        opt.print_json(asdict(found))
+        return
+    head = f": {found.images:,} test images of {found.components:,} components, judged twice by networks that learnt"
+    text = f"{head} from {found.training:,} images each"
+    opt.say(out, Text.assemble(opt.shown(f"gaps/{found.name}", "bold"), opt.shown(text)), 0)
+    out.print()
+    for line in spoken(found):
+        label, _, told = line.partition(": ")
+        opt.say(out, Text.assemble((f"{label}: ", "bold"), opt.shown(told)), 2)
+    out.print()
+    opt.say(out, Text("The gap is what a random split would give away on this data, with this recipe."), 0)
 
 
 def _default(device: str) -> str:

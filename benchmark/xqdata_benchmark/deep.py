@@ -48,7 +48,7 @@ class Deep:
         if not self.lead:
             self.wait()  # the first decodes, the others take what it left
         self.pixels = cache.pixels(
-            project, data, recipe.input, workers=workers,
+            project, data, recipe.input, workers=workers, again=self.lead,
             progress=lambda done, total: move("decoding scans", done, total, "") if self.lead else None,
         )  # fmt: skip
         if self.lead:

@@ -50,23 +50,29 @@ def evaluated(
     from xqdata_benchmark.deep import Deep, judged
 
     learner = Deep(project, data, recipe, asked.device, asked.workers, move)
+    warnings = [*data.material.notes, *(f"the run {source} never learnt {one}: its images can only be wrong"
+                                        for one in data.classes[len(old.classes):])]  # fmt: skip
+    keep = ~np.isin(rows, list(learner.unread))
+    if not keep.all():
+        warnings.append(f"{int((~keep).sum()):,} images could not be read and are left out")
+        rows, tie = rows[keep], tie[keep]
+    if not len(rows):
+        raise InputError(
+            "no image of the test part can be read", where=f"splits/{split}", hint="run xqdata ingest again"
+        )
+    probability, embedding = judged(learner, file, rows)
     options = replace(asked, run=asked.run or place.free(project, f"{source}-on-{split}"))
     folder = place.folder(project, data, options)
-    if learner.unread:
-        keep = ~np.isin(rows, list(learner.unread))
-        rows, tie = rows[keep], tie[keep]
-    probability, embedding = judged(learner, file, rows)
     learnt = Learnt(rows, probability, embedding)
     told = _told(data, learnt, tie)
+    turn = replace(turn, train=np.isin(data.rows, learnt_from))  # not what this split would teach
     work = folder / written.WORK / "seed0"
     written.keep_turn(work, data, turn, learnt, told)
     again = read(runs.Run(work, {"task": data.task, "classes": data.classes}))
-    warnings = tuple(f"the run {source} never learnt {one}: its images can only be wrong"
-                     for one in data.classes[len(old.classes):])  # fmt: skip
-    facts = written.Facts(data, options, [0], leaking, warnings, learner.environment | {"network of": source})
+    facts = written.Facts(data, options, [0], leaking, tuple(warnings), learner.environment | {"network of": source})
     written.write(project, folder, [again], facts)
     run = runs.read(project, folder.name)
-    return Result(run, run.metrics(), warnings)
+    return Result(run, run.metrics(), tuple(warnings))
 
 
 def _learnt_from(old: runs.Run, data: Samples) -> Any:

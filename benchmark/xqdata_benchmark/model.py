@@ -41,6 +41,8 @@ def build(net: Net, channels: int, classes: int) -> Classifier:
 
     Raises InputError for weights that cannot be had or belong to another architecture.
     """
+    if net.name == "compact" and net.weights and not Path(net.weights).suffix:
+        raise InputError("compact has no weights of torchvision's", where=net.weights, hint="name a file")
     body, width = _compact(net, channels) if net.name == "compact" else _torchvision(net, channels)
     made = Classifier(body, nn.Linear(width, classes))
     nn.init.normal_(made.head.weight, std=0.01)
@@ -132,11 +134,16 @@ def _widen(whole: nn.Module, channels: int) -> None:
     size, stride, padding = first.kernel_size, first.stride, first.padding
     other = nn.Conv2d(channels, first.out_channels, size, stride, padding, bias=first.bias is not None)  # type: ignore[arg-type]
     with torch.no_grad():
-        other.weight.copy_(first.weight.mean(1, keepdim=True).expand_as(other.weight) * first.in_channels / channels)
+        other.weight.copy_(_shared_out(first.weight, channels))
         if first.bias is not None and other.bias is not None:
             other.bias.copy_(first.bias)
     parent, _, child = name.rpartition(".")
     setattr(whole.get_submodule(parent), child, other)
+
+
+def _shared_out(weight: Tensor, channels: int) -> Tensor:
+    """A first layer's weights (out, in, height, width) for another number of input channels."""
+    return weight.mean(1, keepdim=True).repeat(1, channels, 1, 1) * weight.shape[1] / channels
 
 
 def _load(made: Classifier, file: Path) -> None:
@@ -152,6 +159,9 @@ def _load(made: Classifier, file: Path) -> None:
     if not any(name.startswith("body.") for name in found):
         found = {f"body.{name}": value for name, value in found.items()}
     wanted = made.state_dict()
+    first = next(f"{n}.weight" for n, m in made.named_modules() if isinstance(m, nn.Conv2d))
+    if first in found and found[first].shape[1:2] != wanted[first].shape[1:2]:
+        found[first] = _shared_out(found[first], wanted[first].shape[1])
     fits = {n: v for n, v in found.items() if n in wanted and v.shape == wanted[n].shape}
     missing = [n for n in wanted if n not in fits and n.startswith("body.")]
     if missing:

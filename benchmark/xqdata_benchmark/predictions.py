@@ -91,11 +91,21 @@ def read(run: Run) -> Predictions:
     number = {name: k for k, name in enumerate(run.classes)}
     multilabel = run.task == "multilabel"
     truth = np.zeros((table.num_rows, len(number)), bool)
+    shown = {name: _parted(name, number) if multilabel else [number[name]] for name in set(words["true"].tolist())}
     for row, name in enumerate(words["true"].tolist()):
-        # A class may have a + in its name where every image has one class.
-        truth[row, [number[one] for one in (name.split("+") if multilabel and name not in number else [name])]] = True
+        truth[row, shown[name]] = True
     probability = np.stack([table[f"{_P}{name}"].to_numpy() for name in run.classes], axis=1).astype(np.float64)
     ids = table["image_id"].to_pylist()
     return Predictions(
         ids, words["part"], words["component"], words["tie"], truth, probability, run.classes, multilabel
     )
+
+
+def _parted(joined: str, number: dict[str, int], after: int = -1) -> list[int]:
+    """The numbers of the classes that `joined` joins by +, which they may bear in their names; they rise."""
+    if number.get(joined, -1) > after:
+        return [number[joined]]
+    for name, k in number.items():
+        if k > after and joined.startswith(f"{name}+") and (rest := _parted(joined[len(name) + 1 :], number, k)):
+            return [k, *rest]
+    return []

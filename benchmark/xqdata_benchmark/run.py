@@ -36,7 +36,7 @@ def benchmark(project: Project, taxonomy: Taxonomy, options: Options, move: Prog
     data = samples(project, taxonomy, options.split, options.recipe)
     leaking = checked(data, options)
     list(turns(data, options.split, options.folds))  # raises before anything is decoded
-    learner = _learner(project, data, options, move)
+    learner = learner_of(project, data, options, move)
     folder = _folder(project, data, options, learner)
     warnings = list(data.material.notes)
     if learner.unread:
@@ -76,7 +76,8 @@ def checked(data: Samples, options: Options) -> list[str]:
     return found
 
 
-def _learner(project: Project, data: Samples, options: Options, move: Progress) -> Learner:
+def learner_of(project: Project, data: Samples, options: Options, move: Progress) -> Learner:
+    """What learns by the recipe, its scans read. Raises InputError where a package is not installed."""
     if options.recipe.kind == "cnn":
         try:
             from xqdata_benchmark.deep import Deep

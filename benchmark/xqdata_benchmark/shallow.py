@@ -12,6 +12,7 @@ from sklearn.multiclass import OneVsRestClassifier
 from sklearn.neighbors import KNeighborsClassifier
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
+from threadpoolctl import threadpool_limits
 
 from xqdata.groups import Ints
 from xqdata_benchmark.cache import Pixels
@@ -23,9 +24,10 @@ def described(data: Samples, pixels: Pixels, recipe: Recipe) -> NDArray[np.float
     """(n, features) of each sample: the scan as networks are given it, smaller and grey, and the bits of its pHash."""
     columns = []
     if side := recipe.shallow.pixels:
-        grey = 1 - pixels.values.mean(3) / pixels.white
-        small = [cv2.resize(one, (side, side), interpolation=cv2.INTER_AREA).ravel() for one in grey]
-        columns.append(np.stack(small).astype(np.float32))
+        columns.append(np.empty((len(data), side * side), np.float32))
+        for row, one in enumerate(pixels.values):
+            grey = 1 - one.mean(2) / pixels.white
+            columns[0][row] = cv2.resize(grey, (side, side), interpolation=cv2.INTER_AREA).ravel()
     if recipe.shallow.hashes:
         hashes = data.material.images["phash"].take(pa.array(data.rows)).combine_chunks()
         words = hashes.fill_null(0).to_numpy(zero_copy_only=False).astype(np.uint64)
@@ -42,20 +44,32 @@ def predict(
     """(len(others), classes) probabilities of rows `others`, learnt from rows `train`; 0 for classes not taught."""
     classes = truth.shape[1]
     out = np.zeros((len(others), classes))
+    # One thread: these matrices are small, and threads that wait for one another on a busy machine take minutes.
+    with threadpool_limits(1):
+        _fill(out, described, truth, (train, others), recipe)
+    return out
+
+
+def _fill(
+    out: NDArray[np.float64],
+    described: NDArray[np.float32],
+    truth: NDArray[np.bool_],
+    rows: tuple[Ints, Ints],
+    recipe: Recipe,
+) -> None:
+    train, others = rows
     taught = np.flatnonzero(truth[train].any(0))
-    if recipe.task == "multilabel":
+    if recipe.task == "multilabel" and len(taught) > 1:
         model = OneVsRestClassifier(_model(recipe, len(train)))
-        # A class that every image shows needs no model, and scikit-learn allows none.
         out[:, taught] = model.fit(described[train], truth[train][:, taught].astype(int)).predict_proba(
             described[others]
         )
-        return out
+        return
     label = truth[train].argmax(1)
     if len(taught) == 1:
         out[:, taught] = 1.0
-        return out
+        return
     out[:, taught] = _model(recipe, len(train)).fit(described[train], label).predict_proba(described[others])
-    return out
 
 
 def _model(recipe: Recipe, count: int) -> ClassifierMixin:

@@ -127,12 +127,10 @@ def store(
         held = held.to(device)
     known = normalisation(recipe.model)
     if known is not None and pixels.shape[3] == 3:
-        # ImageNet's figures are of brightness, ours of darkness.
-        mean, deviation = [1 - m for m in known[0]], list(known[1])
+        # ImageNet's figures are of brightness, ours of darkness: turned round, the network sees what it learnt from.
+        mean, deviation = [1 - m for m in known[0]], [-s for s in known[1]]
     else:
-        some = pixels[np.sort(train)[:: max(1, len(train) // 2000)]].astype(np.float32)
-        dark = 1.0 - some / white
-        mean, deviation = dark.mean((0, 1, 2)).tolist(), np.maximum(dark.std((0, 1, 2)), 1e-3).tolist()
+        mean, deviation = _moments(pixels, train, white)
     shape = (1, -1, 1, 1)
     return Store(
         held,
@@ -142,6 +140,17 @@ def store(
         torch.tensor(mean, device=device).reshape(shape),
         torch.tensor(deviation, device=device).reshape(shape),
     )
+
+
+def _moments(pixels: NDArray[Any], train: Ints, white: int) -> tuple[list[float], list[float]]:
+    """Mean and deviation of each channel's darkness, of some of the rows `train`, one picture in memory at a time."""
+    some = np.sort(train)[:: max(1, len(train) // 2000)]
+    sums = np.zeros((2, pixels.shape[3]))
+    for row in some:
+        dark = 1.0 - pixels[row].astype(np.float64) / white
+        sums += dark.mean((0, 1)), (dark**2).mean((0, 1))
+    mean, square = sums / len(some)
+    return mean.tolist(), np.sqrt((square - mean**2).clip(1e-6)).tolist()
 
 
 def _mapped(array: NDArray[Any]) -> Tensor:
@@ -235,9 +244,10 @@ def _epoch(
         for group in optimiser.param_groups:
             group["lr"] = lr
         logits = model(pictures)
-        loss, share = _loss(logits.float(), truth, weights, recipe), len(truth) * fabric.world_size / len(batch)
+        loss = _loss(logits.float(), truth, weights, recipe)
+        share = _weight(truth, weights, recipe) * fabric.world_size / _weight(data.truth[batch], weights, recipe)
         optimiser.zero_grad(set_to_none=True)
-        # Gradients are averaged over processes, whose shares of a batch may differ by one.
+        # Gradients are averaged over processes, whose shares of a batch may differ.
         fabric.backward(loss * (share if len(batch) >= fabric.world_size else 1.0))
         optimiser.step()
         with torch.no_grad():
@@ -259,6 +269,13 @@ def _loss(logits: Tensor, truth: Tensor, weights: Tensor, recipe: Recipe) -> Ten
         target = truth * (1 - smoothing) + smoothing / 2
         return F.binary_cross_entropy_with_logits(logits, target, pos_weight=weights)
     return F.cross_entropy(logits, truth.argmax(1), weight=weights, label_smoothing=smoothing)
+
+
+def _weight(truth: Tensor, weights: Tensor, recipe: Recipe) -> Tensor:
+    """What the mean in `_loss` divides by: the number of pictures, or the sum of their classes' weights."""
+    if recipe.task == "multilabel":
+        return torch.tensor(float(len(truth)), device=weights.device)
+    return weights[truth.argmax(1).to(weights.device)].sum()
 
 
 def _right(logits: Tensor, truth: Tensor, recipe: Recipe) -> Tensor:

@@ -8,7 +8,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
+import pyarrow.parquet as pq
 import pytest
+from xqdata_benchmark import predictions, recipe, shallow
 from xqdata_benchmark.compare import compare
 from xqdata_benchmark.recipe import Augment, Net
 from xqdata_benchmark.run import Result
@@ -17,9 +19,10 @@ from benchmark.conftest import SMALL, run
 from xqdata import runs
 from xqdata.errors import InputError
 from xqdata.manifest import Project
+from xqdata.report import plots
 
 torch = pytest.importorskip("torch")
-from xqdata_benchmark import augment, model  # noqa: E402
+from xqdata_benchmark import augment, model, train  # noqa: E402
 
 
 def maps(asked: Augment, top: bool, n: int = 64) -> object:
@@ -91,6 +94,83 @@ def test_weights_of_torchvision_and_of_other_classes_are_taken(tmp_path: Path) -
     assert torch.equal(made.body.conv1.weight, theirs.conv1.weight)
     with pytest.raises(InputError, match="no such weights"):
         model.build(Net(name="resnet18", weights="NONSENSE"), 3, 5)
+
+
+@pytest.mark.parametrize("channels", [1, 2])
+def test_a_file_of_weights_fits_scans_without_colour_too(tmp_path: Path, channels: int) -> None:
+    import torchvision
+
+    theirs = torchvision.models.resnet18(weights=None)
+    torch.save(theirs.state_dict(), tmp_path / "resnet18.pth")
+    made = model.build(Net(name="resnet18", weights=str(tmp_path / "resnet18.pth")), channels, 5)
+    assert torch.equal(made.body.layer1[0].conv1.weight, theirs.layer1[0].conv1.weight)
+    grey = torch.rand(1, 1, 64, 64)
+    theirs.fc = torch.nn.Identity()
+    expected = theirs.eval()(grey.expand(1, 3, 64, 64))
+    assert torch.allclose(made.eval().embedded(grey.expand(1, channels, 64, 64))[1], expected, atol=1e-4)
+
+
+def test_the_compact_network_has_no_weights_by_name() -> None:
+    with pytest.raises(InputError, match="no weights of torchvision's"):
+        model.build(Net(name="compact", weights="DEFAULT"), 3, 5)
+
+
+def store_of(pixels: np.ndarray, weights: str = "") -> train.Store:
+    n = len(pixels)
+    asked = recipe.load("resnet18", [f"model.weights={weights}"] if weights else [])
+    rows = np.arange(n // 2)
+    return train.store(pixels, np.ones((n, 1), bool), np.zeros(n, bool), rows, asked, torch.device("cpu"))
+
+
+def test_weights_of_imagenet_are_shown_brightness() -> None:
+    pixels = np.random.default_rng(0).integers(0, 256, (4, 8, 8, 3)).astype(np.uint8)
+    held = store_of(pixels, "DEFAULT")
+    shown = held.normal(held.batch(torch.arange(4), torch.device("cpu"))).permute(0, 2, 3, 1).numpy()
+    expected = (pixels / 255 - np.array([0.485, 0.456, 0.406])) / np.array([0.229, 0.224, 0.225])
+    assert np.allclose(shown, expected, atol=1e-4)
+
+
+@pytest.mark.parametrize("kind", [np.uint8, np.uint16])
+def test_normalisation_is_of_the_rows_of_training_alone(kind: type) -> None:
+    top = np.iinfo(kind).max
+    pixels = np.random.default_rng(0).integers(0, top, (10, 8, 8, 2), endpoint=True).astype(kind)
+    held = store_of(pixels)
+    dark = 1 - pixels[:5] / top
+    assert held.mean.flatten().tolist() == pytest.approx(dark.mean((0, 1, 2)), rel=1e-4)
+    assert held.deviation.flatten().tolist() == pytest.approx(dark.std((0, 1, 2)), rel=1e-4)
+
+
+def test_names_of_classes_may_bear_the_sign_that_joins_them(tmp_path: Path) -> None:
+    names = ("a", "salt+pepper", "b", "c+d", "c")
+    truth = np.array([[1, 1, 0, 0, 0], [0, 1, 0, 0, 0], [1, 0, 1, 1, 1], [0, 0, 0, 0, 1]], bool)
+    said = truth.astype(np.float64)
+    words = np.array(list("wxyz"), object)
+    one = predictions.Predictions(list("wxyz"), words, words, words, truth, said, names, True)
+    pq.write_table(one.table, tmp_path / runs.PREDICTIONS)
+    again = predictions.read(runs.Run(tmp_path, {"task": "multilabel", "classes": names}))
+    assert (again.truth == truth).all()
+
+
+def test_one_class_for_every_image_needs_no_model() -> None:
+    asked = recipe.load("linear", ["task=multilabel"])
+    found = shallow.predict(np.eye(6, dtype=np.float32), np.ones((6, 1), bool), np.arange(4), np.arange(4, 6), asked)
+    assert found.tolist() == [[1.0], [1.0]]
+
+
+@pytest.mark.parametrize("sets", [(), ("train.label_smoothing=0.1",), ("task=multilabel",)])
+def test_shares_of_a_batch_add_up_to_its_loss(sets: tuple[str, ...]) -> None:
+    asked = recipe.load("quick", ["train.class_weights=balanced", *sets])
+    logits, truth = torch.randn(7, 3), torch.eye(3)[torch.tensor([0, 0, 0, 0, 1, 1, 2])]
+    weights = train._class_weights(truth, asked.train)
+    whole = train._loss(logits, truth, weights, asked)
+    parts = [train._loss(logits[k::2], truth[k::2], weights, asked) * train._weight(truth[k::2], weights, asked)
+             for k in range(2)]  # fmt: skip
+    assert float(sum(parts) / train._weight(truth, weights, asked)) == pytest.approx(float(whole), rel=1e-5)
+
+
+def test_dollar_signs_in_names_are_no_formulas(tmp_path: Path) -> None:
+    plots.confusion(np.eye(2, dtype=np.int64), ["a$_$", "$^$"], "$^$", tmp_path / "confusion.png")
+    assert (tmp_path / "confusion.png").exists()
 
 
 def test_a_run_compared_with_itself_differs_by_nothing(go: Callable[..., Result], made: Path) -> None:
