@@ -7,7 +7,6 @@ from pathlib import Path
 
 import click
 from rich.console import Console
-from rich.table import Table
 from rich.text import Text
 
 from xqdata import config
@@ -77,16 +76,16 @@ def _tell(out: Console, result: Result) -> None:
     told = f"{len(result.suspects):,} of {result.looked_at:,} labels are suspected, by {by}"
     opt.say(out, opt.shown(told, "bold"), 0)
     shown = result.suspects[:_SHOWN] if out.is_terminal else result.suspects
-    if shown:
-        table = Table(box=None, padding=(0, 2, 0, 0), header_style="bold")
-        table.add_column("wrong", justify="right", no_wrap=True)
-        for column in ("label", "probably", "why", "image"):
-            table.add_column(column, overflow="fold")
-        for one in shown:
-            probably = one.suggested if one.suggested != one.object else ""
-            cells = (f"{one.wrong:.0%}", one.object, probably, one.reason, f"{one.root}/{one.path}")
-            table.add_row(*(opt.shown(cell) for cell in cells))
-        out.print(table)
+    for one in shown:
+        probably = f" → {one.suggested}" if one.suggested != one.object else ""
+        first = Text.assemble((f"{one.wrong:4.0%}  ", "bold red" if probably else "yellow"),
+                              opt.shown(f"{one.object}{probably}", "bold"),
+                              opt.shown(f"  {one.root}/{one.path}", "dim"))  # fmt: skip
+        if out.is_terminal:
+            opt.say(out, first, 0)
+            opt.say(out, opt.shown(one.reason), 6)
+        else:
+            out.print(first.append_text(opt.shown(f": {one.reason}")), soft_wrap=True)
     if len(shown) < len(result.suspects):
         more = len(result.suspects) - len(shown)
         opt.say(out, opt.shown(f"… and {more:,} more: write them with --csv FILE"), 0)

@@ -26,8 +26,10 @@ def reasons(filings: Filings, row: int, words: Sequence[Word], suggested: str) -
     against = [said for said in others if not said & label]
     if against:
         told = ", ".join(f"{names(said)} {count:,}" for said, count in _counted(against))
-        agree = len(others) - len(against)
-        yield f"its specimen is labelled otherwise elsewhere: {told}; as here {agree:,}"
+        both = sum(suggested in said and bool(said & label) for said in others) if suggested not in label else 0
+        agree = len(others) - len(against) - both
+        undecided = f", both of them {both:,}" if both else ""  # mixed scans, which speak for neither
+        yield f"its specimen is labelled otherwise elsewhere: {told}; as here {agree:,}{undecided}"
     elif others and suggested not in label:
         yield f"all {len(others):,} other labels of its specimen agree with this one"
     yield from _people(filings, row, words)
