@@ -100,7 +100,7 @@ def read(project: Project, name: str) -> Run:
     try:
         told = json.loads((folder / TOLD).read_text(encoding="utf-8"))
         run = Run(folder, told)
-        _ = (run.recipe, run.task, run.classes, run.split, run.made_at)
+        _ = (run.recipe, run.task, run.classes, run.split, run.made_at, told["format"])
     except FileNotFoundError:
         known = ", ".join(names(project)[-8:])
         hint = f"runs are {known}" if known else "run: xqdata benchmark"

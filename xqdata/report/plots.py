@@ -34,15 +34,16 @@ def confusion(
         axes.text(j, i, f"{counts[i, j]:,}", ha="center", va="center", fontsize=8, color="white" if dark else _INK)
     for k in range(n):
         axes.add_patch(_box(k))
-    axes.set_xticks(range(n), names, rotation=60, ha="right", rotation_mode="anchor", fontsize=8)
+    # Names are no formulas, whatever dollar signs they bear.
+    axes.set_xticks(range(n), names, rotation=60, ha="right", rotation_mode="anchor", fontsize=8, parse_math=False)
     axes.set_yticks(range(n), [f"{name}  (n = {t:,})" for name, t in zip(names, totals[:, 0].tolist(), strict=True)],
-                    fontsize=8)  # fmt: skip
+                    fontsize=8, parse_math=False)  # fmt: skip
     axes.set_xlabel("predicted label"), axes.set_ylabel("true label")
     axes.set_xticks(np.arange(-0.5, n), minor=True), axes.set_yticks(np.arange(-0.5, n), minor=True)
     axes.grid(which="minor", color="#e3e7ec", linewidth=0.6)
     axes.tick_params(which="both", length=0)
     text = "\n".join([title, *(below or ())])
-    axes.set_title(text, fontsize=9, loc="left", color=_INK)
+    axes.set_title(text, fontsize=9, loc="left", color=_INK, parse_math=False)
     bar = figure.colorbar(image, ax=axes, fraction=0.035, pad=0.02)
     bar.set_label("share of the true label's images", fontsize=8)
     bar.ax.tick_params(labelsize=8)
