@@ -328,6 +328,7 @@ def test_the_network_of_a_run_is_tested_elsewhere(copied: Path, go: Go) -> None:
         r["image_id"]: r["path"] for r in manifest.read(Project(copied), "images", ["image_id", "path"]).to_pylist()
     }
     (copied / "raw" / paths[tested[0]]).unlink()
+    shutil.rmtree(copied / ".xqdata" / "pixels")
     told = json.loads(run(copied, "benchmark", "--evaluate", "source", "--device", "cpu", "--json").stdout)
     assert told["run"]["warnings"] == ["1 images could not be read and are left out"]
     assert told["metrics"]["test"]["accuracy"]["n"] == len(tested) - 1
@@ -396,11 +397,10 @@ def test_the_cache_of_a_run_with_unread_scans_stands_for_its_other_processes(cop
     project, asked = Project(copied), recipe.load("knn")
     data = samples.samples(project, taxonomy.load(), "default", asked)
     gone = copied / "raw" / data.values("path")[0]
-    held = gone.read_bytes()
-    gone.unlink()
+    away = gone.rename(copied / "away")
     first = cache.pixels(project, data, asked.input, workers=1)
     assert list(first.unread) == [0]
-    gone.write_bytes(held)
+    away.rename(gone)
     assert list(cache.pixels(project, data, asked.input, workers=1, again=False).unread) == [0]
     assert not cache.pixels(project, data, asked.input, workers=1).unread
 
