@@ -139,6 +139,21 @@ def test_tasks_for_cvat_number_pictures_by_name_and_offer_all_objects(
     assert (taken.new, taken.untouched) == ({}, 9)
 
 
+def test_names_that_xml_cannot_hold_leave_the_files_readable(
+    filed: Project, reference: Taxonomy, tmp_path: Path
+) -> None:
+    hostile = 'a\x00<b> "&"\x1b]]>'
+    image = ids(filed)["0.png"]
+    said = labels.Event(datetime(2026, 1, 1), "kim", "cli", "object", image, hostile)
+    labels.append(filed, [said])
+    for tool, file in (("cvat", "annotations.xml"), ("label-studio", "interface.xml")):
+        export_tasks(filed, reference, Request(tool, tmp_path / tool))
+        text = (tmp_path / tool / file).read_text(encoding="utf-8")
+        root = ElementTree.fromstring(text)
+        named = {e.get("value") or e.get("label") for e in root.iter()}
+        assert 'a<b> "&"]]>' in named
+
+
 def test_tasks_for_label_studio_show_labels_only_where_asked(
     filed: Project, reference: Taxonomy, tmp_path: Path
 ) -> None:

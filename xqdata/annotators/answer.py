@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -12,6 +13,7 @@ from xqdata.taxonomy import fold
 
 # Answers that are no objects, and the field of the label log that they set.
 FLAGS = ("reject", "second_look")
+_NOT_XML = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff]")
 
 
 @dataclass(frozen=True)
@@ -49,6 +51,11 @@ def flag(name: str, objects: Mapping[str, str]) -> str | None:
     """The flag that a chosen name means; None for an object's. `objects`: spellings that mean one."""
     folded = fold(name)
     return None if folded in objects else next((one for one in FLAGS if fold(one) == folded), None)
+
+
+def in_xml(name: str) -> str:
+    """A name without signs that XML cannot hold."""
+    return _NOT_XML.sub("", name)
 
 
 def utc(text: object) -> datetime | None:

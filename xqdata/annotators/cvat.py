@@ -8,13 +8,12 @@ from __future__ import annotations
 
 import io
 import json
-import re
 import zipfile
 from collections.abc import Iterator, Sequence
 from xml.etree import ElementTree
 from xml.etree.ElementTree import Element, SubElement
 
-from xqdata.annotators.answer import FLAGS, Answer, Answers, utc
+from xqdata.annotators.answer import FLAGS, Answer, Answers, in_xml, utc
 from xqdata.exports.format import Export, Format
 from xqdata.exports.pictures import Place
 from xqdata.exports.selection import Selection
@@ -25,7 +24,6 @@ LABELS = "labels.json"
 # CVAT knows `manual` and `auto`, later versions `file`, too: what nobody drew by hand is a proposal.
 _PROPOSED = ("auto", "file")
 _LARGEST = 1 << 30  # bytes of the XML in an archive
-_NOT_XML = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff]")
 
 
 class Cvat:
@@ -82,7 +80,7 @@ def _document(export: Export, offered: Sequence[str]) -> str:
     labels = SubElement(task, "labels")
     for name in offered:
         label = SubElement(labels, "label")
-        SubElement(label, "name").text = _clean(name)
+        SubElement(label, "name").text = in_xml(name)
         SubElement(label, "type").text = "tag"
         SubElement(label, "attributes")
     for number, image in enumerate(sorted(export.images, key=lambda image: image.written.file)):
@@ -90,14 +88,9 @@ def _document(export: Export, offered: Sequence[str]) -> str:
         name = image.written.file.rpartition("/")[2]
         entry = SubElement(root, "image", id=str(number), name=name, width=str(width), height=str(height))
         for told in image.item.objects:
-            SubElement(entry, "tag", label=_clean(told), source="auto")
+            SubElement(entry, "tag", label=in_xml(told), source="auto")
     ElementTree.indent(root)
     return f'<?xml version="1.0" encoding="utf-8"?>\n{ElementTree.tostring(root, encoding="unicode")}\n'
-
-
-def _clean(name: str) -> str:
-    """A name without signs that XML cannot hold."""
-    return _NOT_XML.sub("", name)
 
 
 def _unpacked(data: bytes) -> str:

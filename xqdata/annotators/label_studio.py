@@ -12,7 +12,7 @@ from typing import Any
 from urllib.parse import quote
 from xml.sax.saxutils import quoteattr
 
-from xqdata.annotators.answer import FLAGS, Answer, Answers, utc
+from xqdata.annotators.answer import FLAGS, Answer, Answers, in_xml, utc
 from xqdata.exports.format import Export, Exported, Format
 from xqdata.exports.pictures import Place
 from xqdata.exports.selection import Selection
@@ -110,7 +110,7 @@ def _interface(classes: Sequence[str]) -> str:
     lines = ["<View>", f'  <Image name="{_IMAGE}" value="${_IMAGE}"/>']
     for control, values in ((_OBJECT, classes), (_FLAG, flags)):
         lines.append(f'  <Choices name="{control}" toName="{_IMAGE}" choice="multiple" showInline="true">')
-        lines += [f"    <Choice value={quoteattr(value)}/>" for value in values]
+        lines += [f"    <Choice value={quoteattr(in_xml(value))}/>" for value in values]
         lines.append("  </Choices>")
     return "\n".join([*lines, "</View>", ""])
 
