@@ -118,19 +118,24 @@ def command(
     from xqdata_benchmark.gap import gap as measured
     from xqdata_benchmark.run import benchmark
 
-    with _bars(err) as move:
-        if gap:
-            asked = Options(name, chosen, recipes.load(chosen, sets), run, device, seeds, seed, workers=workers)
-            found = measured(project, taxonomy, asked, group_from, move)
-        elif evaluate:
-            old = runs.read(project, evaluate)
-            asked = Options(name, old.recipe, recipes.Recipe.model_validate(old.told["settings"]), run, device,
-                            allow_leaky=allow_leaky, workers=workers)  # fmt: skip
-            result = evaluated(project, taxonomy, old, asked, move)
-        else:
-            asked = Options(name, chosen, recipes.load(chosen, sets), run, device, seeds, seed, folds, resume,
-                            allow_leaky, workers)  # fmt: skip
-            result = benchmark(project, taxonomy, asked, move)
+    try:
+        with _bars(err) as move:
+            if gap:
+                asked = Options(name, chosen, recipes.load(chosen, sets), run, device, seeds, seed, workers=workers)
+                found = measured(project, taxonomy, asked, group_from, move)
+            elif evaluate:
+                old = runs.read(project, evaluate)
+                asked = Options(name, old.recipe, recipes.Recipe.model_validate(old.told["settings"]), run, device,
+                                allow_leaky=allow_leaky, workers=workers)  # fmt: skip
+                result = evaluated(project, taxonomy, old, asked, move)
+            else:
+                asked = Options(name, chosen, recipes.load(chosen, sets), run, device, seeds, seed, folds, resume,
+                                allow_leaky, workers)  # fmt: skip
+                result = benchmark(project, taxonomy, asked, move)
+    except KeyboardInterrupt:
+        if not gap and not evaluate:
+            err.print("\nEvery finished epoch is kept: the same command with [bold]--resume[/] goes on.")
+        raise
     if os.environ.get("RANK", "0") != "0":
         return
     if gap:
