@@ -54,7 +54,7 @@ def command(taxonomy_path: Path | None, as_json: bool, quiet: bool) -> None:
 def _tell(out: Console, changes: list[Change], places: dict[str, str]) -> None:
     table = Table(box=None, padding=(0, 2, 0, 0), header_style="bold")
     for column in ("image", "what", "export", "now", "who", "event"):
-        table.add_column(column, overflow="fold")
+        table.add_column(column, overflow="fold", no_wrap=column == "event")
     for one in changes:
         cells = (places.get(one.image_id, one.image_id), one.field, told.value(one.before), told.value(one.after),
                  one.by or "", (one.event_id or "")[: told.SHORT])  # fmt: skip

@@ -50,7 +50,7 @@ def command(image: str | None, by: str | None, name: str | None, last: int | Non
         return
     table = Table(box=None, padding=(0, 2, 0, 0), header_style="bold")
     for column in ("event", "when (UTC)", "who", "what", "before", "after", "image", "why"):
-        table.add_column(column, overflow="fold")
+        table.add_column(column, overflow="fold", no_wrap=column == "event")
     for row in kept:
         mark = "undo: " if row["undoes"] else ""
         style = "strike dim" if row["event_id"] in gone else ""
