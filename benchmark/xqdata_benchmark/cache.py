@@ -32,7 +32,7 @@ from xqdata.scans import Scan
 from xqdata_benchmark.recipe import Input
 from xqdata_benchmark.samples import Samples
 
-_VERSION = 1
+_VERSION = 2
 _SHARD = 32
 _FEW = 48
 _TOLD = "told.json"
@@ -167,6 +167,7 @@ def _build(
     channels, contents = read
     located = [scans.located(project, data.material.images.take(pa.array(rows))) for rows in channels]
     work = list(zip(*(zip(s, c, strict=True) for s, c in zip(located, contents, strict=True)), strict=True))
+    _sweep(folder.parent)
     temporary = folder.with_name(f".{folder.name}.{os.getpid()}")
     shutil.rmtree(temporary, ignore_errors=True)
     temporary.mkdir(parents=True)
@@ -194,6 +195,19 @@ def _build(
                 raise
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
+
+
+def _sweep(caches: Path) -> None:
+    """Remove what runs that were killed left half made."""
+    for left in caches.glob(".*.*"):
+        try:
+            os.kill(int(left.suffix[1:]), 0)
+        except ValueError:
+            continue
+        except ProcessLookupError:
+            shutil.rmtree(left, ignore_errors=True)
+        except OSError:
+            continue  # somebody else's process lives
 
 
 def _room(file: Path, shape: tuple[int, ...], settings: _Settings) -> None:
@@ -245,7 +259,7 @@ def square(page: Page, polarity: str | None, content: Content, settings: _Settin
         values = page.grey.astype(np.float32) * np.float32(257.0)
     else:
         values = page.grey
-    if polarity == "air_dark" and not settings.colour:
+    if polarity == "air_dark":
         values = (top - values).astype(values.dtype)
     if content.rle is not None:
         away = ~unrle(content.rle)

@@ -18,7 +18,7 @@ from xqdata_benchmark.learner import Learnt, Progress
 from xqdata_benchmark.options import Options
 from xqdata_benchmark.predictions import Predictions, read
 from xqdata_benchmark.run import Result
-from xqdata_benchmark.samples import Samples, samples, turns, with_classes
+from xqdata_benchmark.samples import Samples, Turn, samples, with_classes
 
 
 def evaluated(
@@ -38,9 +38,8 @@ def evaluated(
         hint = "only runs of one network keep it: not knn, not linear, not --folds"
         raise InputError("keeps no network", where=f"runs/{source}", hint=hint)
     data = with_classes(samples(project, taxonomy, split, recipe), old.classes)
-    (turn,) = turns(data, split, folds=False)
     learnt_from = _learnt_from(old, data)
-    rows = np.flatnonzero(turn.test)
+    rows = np.flatnonzero(data.material.sides.of(data.part) & ~data.copy)
     tie = ties.nearest(data.material, learnt_from, data.rows[rows])
     leaking = _leaking(tie, source)
     if leaking and not asked.allow_leaky:
@@ -62,10 +61,11 @@ def evaluated(
         )
     probability, embedding = judged(learner, file, rows)
     options = replace(asked, run=asked.run or place.free(project, f"{source}-on-{split}"))
-    folder = place.folder(project, data, options)
+    folder = place.folder(project, data, options, network_of=source)
     learnt = Learnt(rows, probability, embedding)
     told = _told(data, learnt, tie)
-    turn = replace(turn, train=np.isin(data.rows, learnt_from))  # not what this split would teach
+    none = np.zeros(len(data), bool)
+    turn = Turn("", np.isin(data.rows, learnt_from), none, np.isin(np.arange(len(data)), rows))
     work = folder / written.WORK / "seed0"
     written.keep_turn(work, data, turn, learnt, told)
     again = read(runs.Run(work, {"task": data.task, "classes": data.classes}))

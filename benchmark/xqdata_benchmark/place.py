@@ -18,20 +18,19 @@ STARTED = "started.json"
 _TABLES = ("images", "labels", "links", "duplicates")
 
 
-def folder(project: Project, data: Samples, options: Options) -> Path:
-    """The run's folder, with what it was started with in it. Raises InputError for a name that is taken or none, and
-    where nothing was interrupted that these options could go on with.
+def folder(project: Project, data: Samples, options: Options, network_of: str = "") -> Path:
+    """The run's folder, with what it was started with in it; `network_of`: the run whose network it tests.
+
+    Raises InputError for a name that is taken or none, and where nothing was interrupted that these options could go on
+    with.
     """
     base = project.folder / runs.FOLDER
     told = started(project, data, options)
+    if network_of:  # so that no training takes it for its own
+        told["network_of"] = network_of
     found = _resumed(base, told, options) if options.resume else _new(base, options)
     (found / STARTED).write_text(json.dumps(told, indent=1), encoding="utf-8")
     return found
-
-
-def unfinished(project: Project) -> list[str]:
-    """The names of runs that were interrupted, the one that was started last at the end."""
-    return [f.name for f in _unfinished(project.folder / runs.FOLDER)]
 
 
 def started(project: Project, data: Samples, options: Options) -> dict[str, Any]:

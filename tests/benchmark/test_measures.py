@@ -160,3 +160,4 @@ def test_a_perfect_score_has_an_interval_all_the_same() -> None:
     assert told["accuracy"]["value"] == 1
     assert 0.8 < told["accuracy"]["low"] < 0.95
     assert told["balanced_accuracy"]["low"] is None
+    assert told["ece"]["low"] is None

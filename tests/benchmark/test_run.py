@@ -318,6 +318,13 @@ def test_the_network_of_a_run_is_tested_elsewhere(copied: Path, go: Go) -> None:
     done = run(copied, "benchmark", "--evaluate", "source", "--name", "other", "--allow-leaky", "--device", "cpu")
     assert "LEAKY" in done.stdout
     same = run(copied, "benchmark", "--evaluate", "source", "--device", "cpu", "--json")
+    everything = {row["image_id"]: "test" for row in manifest.read(Project(copied), "images").to_pylist()}
+    rows = [{"image_id": i, "part": p} for i, p in everything.items()]
+    manifest.write(Project(copied), {"splits/all": schema.from_rows("splits/all", rows)}, Origin("split"))
+    all_ = run(
+        copied, "benchmark", "--evaluate", "source", "--name", "all", "--allow-leaky", "--device", "cpu", "--json"
+    )
+    assert json.loads(all_.stdout)["metrics"]["test"]["accuracy"]["n"] == 54
     told = json.loads(same.stdout)
     source = runs.read(Project(copied), "source")
     assert told["metrics"]["test"]["accuracy"] == source.metrics()["test"]["accuracy"]
