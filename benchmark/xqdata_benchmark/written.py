@@ -33,7 +33,8 @@ WORK = "work"
 TRAINED = "trained.parquet"
 CONFUSION = "confusion.csv"
 NORMALISED = "confusion_normalised.csv"
-_KEPT = ("model.safetensors", "curves.csv", runs.EMBEDDINGS, TRAINED)
+_CURVES = "curves.csv"
+_KEPT = ("model.safetensors", _CURVES, runs.EMBEDDINGS, TRAINED)
 _NAMED = ("numpy", "scikit-learn", "torch", "torchvision", "lightning", "safetensors")
 
 
@@ -80,6 +81,7 @@ def write(project: Project, folder: Path, every: Sequence[Predictions], facts: F
     for name in _KEPT:
         if (first / name).exists():
             shutil.copyfile(first / name, folder / name)
+    _curves_of_folds(folder, first.name)
     put(every[0].table, folder / runs.PREDICTIONS)
     _json(found, folder / runs.METRICS)
     tables(every[0].of(tested), folder)
@@ -87,6 +89,18 @@ def write(project: Project, folder: Path, every: Sequence[Predictions], facts: F
     write_pages(project, folder, told, found, every[0].table)
     _json(told, folder / runs.TOLD)
     shutil.rmtree(folder / WORK)  # only now: until the run is whole, it goes on from there
+
+
+def _curves_of_folds(folder: Path, first: str) -> None:
+    """The learning curves of all folds in one table, which says which fold a line is of."""
+    rows: list[list[str]] = []
+    for file in sorted((folder / WORK).glob(f"{first}-fold*/{_CURVES}")):
+        with file.open(encoding="utf-8", newline="") as source:
+            head, *lines = csv.reader(source)
+        rows += [] if rows else [["fold", *head]]
+        rows += [[file.parent.name.rpartition("-fold")[2], *line] for line in lines]
+    if rows:
+        _csv(rows, folder / _CURVES)
 
 
 def tables(told: Predictions, folder: Path) -> None:

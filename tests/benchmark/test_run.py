@@ -21,7 +21,7 @@ from sklearn import metrics
 from xqdata_benchmark import recipe
 from xqdata_benchmark.run import Result
 
-from benchmark.conftest import OBJECTS, SMALL, run, write_raw
+from benchmark.conftest import OBJECTS, SMALL, picture, run, write_raw
 from xqdata import manifest, runs, schema
 from xqdata.errors import ConfigError, InputError
 from xqdata.manifest import Origin, Project
@@ -223,6 +223,39 @@ def test_folds_test_every_image_once_by_a_network_that_never_saw_its_component(g
     assert set(judged["tie"].to_pylist()) == {"none"}
     assert set(result.metrics["folds"]) == {"0", "1", "2"}
     assert result.metrics["temperature"] is None
+
+
+def test_folds_of_a_network_keep_their_curves(go: Go) -> None:
+    pytest.importorskip("torch")
+    folder = go("quick", "train.epochs=1", split="cv", folds=True, run="fold-curves").run.folder
+    with (folder / "curves.csv").open(newline="") as source:
+        assert [(row["fold"], row["epoch"]) for row in csv.DictReader(source)] == [("0", "1"), ("1", "1"), ("2", "1")]
+    assert "Learning curves" in (folder / "report.html").read_text(encoding="utf-8")
+
+
+def test_the_two_energies_of_a_pass_are_one_sample(tmp_path: Path, go: Go) -> None:
+    pytest.importorskip("torch")
+    for kind, name in enumerate(OBJECTS):
+        (tmp_path / "raw" / name).mkdir(parents=True)
+        for specimen in range(6):
+            for shot in range(2):
+                high = picture(kind, specimen, shot)
+                low = high.point(lambda value: 255 - (255 - value) * 7 // 10)
+                for channel, one in (("high", high), ("low", low)):
+                    one.save(tmp_path / "raw" / name / f"{name[0]}{specimen}_{kind}{specimen}{shot}_{channel}.png")
+    pattern = "{object}/{specimen}_{scan_id}_{channel}.{ext}"
+    (tmp_path / "xqdata.toml").write_text(f'[ingest]\npatterns = ["{pattern}"]\n', encoding="utf-8")
+    run(tmp_path, "ingest", "raw", "-q")
+    run(tmp_path, "split", "-q")
+    result = go("quick", "input.channels=dual", folder=tmp_path)
+    split = manifest.read(Project(tmp_path), "splits/default").to_pylist()
+    tested = sum(row["part"] == "test" for row in split)
+    assert result.metrics["test"]["accuracy"]["n"] == tested / 2 > 0
+    (values,) = (tmp_path / ".xqdata" / "pixels").glob("*/pixels.npy")
+    found = np.load(values, mmap_mode="r")
+    assert found.shape == (36, 24, 24, 2)
+    assert (found[..., 0] <= found[..., 1]).all()  # the low energy lets more through here
+    assert not result.metrics["left_out"]
 
 
 def test_copies_and_mixed_scans_stay_out(copied: Path, go: Go) -> None:

@@ -97,9 +97,9 @@ def _under(told: Row, metrics: Row) -> list[str]:
 def _figures(told: Row, metrics: Row) -> dict[str, Any]:
     test = metrics["test"]
     rows = [
-        {"word": _WORDS[key][0], "meaning": _WORDS[key][1], **_shown(key, value)}
-        for key, value in test.items()
-        if key in _WORDS
+        {"word": word, "meaning": meaning, **_shown(key, test[key])}
+        for key, (word, meaning) in _WORDS.items()
+        if key in test
     ]
     by = [
         {"word": word, "rows": [_bar(name, one) for name, one in metrics["by"][key].items()]}
@@ -265,10 +265,20 @@ def _pictures(project: Project, names: Sequence[str], test: pa.Table) -> dict[st
 
 
 def _curves(file: Path) -> list[dict[str, float | None]]:
+    """The learning curves by epoch, the mean of all folds where there are several."""
     if not file.exists():
         return []
+    epochs: dict[float, list[dict[str, float | None]]] = {}
     with file.open(encoding="utf-8", newline="") as source:
-        return [{key: float(value) if value else None for key, value in row.items()} for row in csv.DictReader(source)]
+        for told in csv.DictReader(source):
+            row = {key: float(value) if value else None for key, value in told.items() if key != "fold"}
+            epochs.setdefault(row["epoch"] or 0.0, []).append(row)
+    return [{key: _mean([row[key] for row in rows]) for key in rows[0]} for _, rows in sorted(epochs.items())]
+
+
+def _mean(values: Sequence[float | None]) -> float | None:
+    known = [value for value in values if value is not None]
+    return sum(known) / len(known) if known else None
 
 
 def _percent(value: float | None) -> str:
