@@ -102,8 +102,12 @@ def read(project: Project, name: str) -> Run:
         run = Run(folder, told)
         _ = (run.recipe, run.task, run.classes, run.split, run.made_at, told["format"])
     except FileNotFoundError:
-        known = ", ".join(names(project)[-8:])
-        hint = f"runs are {known}" if known else "run: xqdata benchmark"
+        if folder.is_dir():
+            hint = f"go on with it: xqdata benchmark --run {name} --resume, with its options"
+            raise InputError("is not finished", where=f"{FOLDER}/{name}", hint=hint) from None
+        every = names(project)
+        more = f" and {len(every) - 8} more" if every[8:] else ""
+        hint = f"runs are {', '.join(every[-8:])}{more}" if every else "run: xqdata benchmark"
         raise InputError("there is no such run", where=f"{FOLDER}/{name}", hint=hint) from None
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise _damaged(folder / TOLD, error) from error

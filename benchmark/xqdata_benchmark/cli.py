@@ -91,7 +91,7 @@ def command(
       xqdata benchmark --set train.epochs=80 --set input.size=128 --run longer
       xqdata benchmark --name cv --folds
       xqdata benchmark --resume
-      xqdata benchmark --evaluate quick-default --name unseen
+      xqdata benchmark --evaluate quick-default --name newer
       xqdata benchmark --gap --seeds 5
     """
     out, err = opt.consoles(quiet, as_json)
@@ -104,16 +104,14 @@ def command(
     taxonomy = opt.chosen_taxonomy(None, config.load(project.folder))
     sets += (f"model.weights={weights}",) if weights else ()
     chosen = recipe or _default(device)
+    made = recipes.load(chosen, () if evaluate else sets)
     if evaluate and (recipe or sets or seeds > 1 or folds or resume):
-        raise click.UsageError(
-            "--evaluate takes the recipe and the network of its run: leave the options of training out"
-        )
+        raise click.UsageError("--evaluate takes the recipe and network of its run: leave the options of training out")
+    if gap and (evaluate or folds or resume):
+        raise click.UsageError("--gap draws its own parts, goes on by itself: leave --evaluate, --folds, --resume out")
     if group_from and not gap:
         raise click.UsageError("--group-from goes with --gap")
-    if gap and (evaluate or folds or resume):
-        raise click.UsageError(
-            "--gap draws its own parts, and goes on by itself: leave --evaluate, --folds, --resume out"
-        )
+    _check_plain(made, chosen, bool(weights), seeds if not (gap or evaluate) else 1)
     from xqdata_benchmark.evaluate import evaluated
     from xqdata_benchmark.gap import gap as measured
     from xqdata_benchmark.run import benchmark
@@ -121,7 +119,7 @@ def command(
     try:
         with _bars(err) as move:
             if gap:
-                asked = Options(name, chosen, recipes.load(chosen, sets), run, device, seeds, seed, workers=workers)
+                asked = Options(name, chosen, made, run, device, seeds, seed, workers=workers)
                 found = measured(project, taxonomy, asked, group_from, move)
             elif evaluate:
                 old = runs.read(project, evaluate)
@@ -129,7 +127,7 @@ def command(
                                 allow_leaky=allow_leaky, workers=workers)  # fmt: skip
                 result = evaluated(project, taxonomy, old, asked, move)
             else:
-                asked = Options(name, chosen, recipes.load(chosen, sets), run, device, seeds, seed, folds, resume,
+                asked = Options(name, chosen, made, run, device, seeds, seed, folds, resume,
                                 allow_leaky, workers)  # fmt: skip
                 result = benchmark(project, taxonomy, asked, move)
     except KeyboardInterrupt:
@@ -147,11 +145,16 @@ def command(
     _tell(out, result)
 
 
+def _check_plain(made: recipes.Recipe, name: str, weights: bool, seeds: int) -> None:
+    if made.kind != "cnn" and (weights or seeds > 1):
+        raise click.UsageError(f"{name} draws nothing and has no weights: leave --seeds and --weights out")
+
+
 def _tell_gap(out: Console, found: Gap, as_json: bool) -> None:
     if as_json:
         opt.print_json(asdict(found))
         return
-    head = f": {found.images:,} test images of {found.components:,} components, judged twice by networks that learnt"
+    head = f": {found.images:,} test images of {found.components:,} components, judged by two classifiers that learnt"
     text = f"{head} from {found.training:,} images each"
     opt.say(out, Text.assemble(opt.shown(f"gaps/{found.name}", "bold"), opt.shown(text)), 0)
     out.print()
@@ -159,7 +162,11 @@ def _tell_gap(out: Console, found: Gap, as_json: bool) -> None:
         label, _, told = line.partition(": ")
         opt.say(out, Text.assemble((f"{label}: ", "bold"), opt.shown(told)), 2)
     out.print()
-    opt.say(out, Text("The gap is what a random split would give away on this data, with this recipe."), 0)
+    low, high = found.gap["low"], found.gap["high"]
+    unsure = low is not None and high is not None and low <= 0 <= high
+    says = "The interval holds 0: these images cannot tell whether a random split gives anything away here."
+    opt.say(out, Text(says if unsure else "That is what a random split would give away here, with this recipe."), 0)
+    opt.say(out, opt.shown(f"Wrote gaps/{found.name}/: gap.json, and every prediction"), 0)
 
 
 def _default(device: str) -> str:
@@ -230,20 +237,26 @@ def _tell(out: Console, result: Result) -> None:
             if out.is_terminal:
                 table.add_row(word, Text(value, "bold"), Text(ends, "dim"))
             else:
-                out.print(f"  {word}: {value} {ends}".rstrip(), soft_wrap=True, markup=False)
+                out.print(f"  {word}: {value}" + (f" ({ends})" if ends else ""), soft_wrap=True, markup=False)
     if out.is_terminal:
         out.print(table)
     out.print()
     for label, text, style in _lines(result):
         opt.say(out, Text.assemble((f"{label}: ", "bold"), opt.shown(text, style)), 2)
     out.print()
-    opt.say(out, opt.shown(f"Wrote runs/{run.name}/: look at report.html. Next: xqdata compare RUN RUN"), 0)
+    others = [name for name in runs.names(opt.project()) if name != run.name]
+    following = (
+        f"xqdata compare {others[-1]} {run.name}" if others else "xqdata benchmark --recipe knn, to compare with"
+    )
+    opt.say(out, opt.shown(f"Wrote runs/{run.name}/: look at report.html. Next: {following}"), 0)
 
 
 def _lines(result: Result) -> list[tuple[str, str, str]]:
     metrics = result.metrics
     chance = metrics["chance"]
     told = [("warning", text, "yellow") for text in result.warnings]
+    if (learnt := metrics.get("trained_on")) is not None:
+        told.append(("learnt from", f"{learnt:,} images; ranges are 95% intervals over components", ""))
     nothing = f"always training's commonest class {chance['commonest']:.1%}; guessing {chance['even']:.1%}"
     told.append(("for nothing", nothing, ""))
     wrong = [c for c in metrics.get("confusion", []) if c["true"] != c["predicted"] and c["count"] > 1]

@@ -82,8 +82,9 @@ def _learnt_from(old: runs.Run, data: Samples) -> Any:
 
 
 def _leaking(tie: Any, source: str) -> list[str]:
-    counts = {kind: int((tie == kind).sum()) for kind in ties.KINDS[:3]}
-    told = ", ".join(f"{count:,} by {kind}" for kind, count in counts.items() if count)
+    words = {"copy": "as the very image or a copy", "scan": "by scan", "specimen": "by specimen"}
+    counts = {word: int((tie == kind).sum()) for kind, word in words.items()}
+    told = ", ".join(f"{count:,} {word}" for word, count in counts.items() if count)
     total = sum(counts.values())
     return [f"{total:,} of {len(tie):,} test images are tied to what {source} learnt from ({told})"] if total else []
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -79,9 +79,9 @@ def _resumed(base: Path, told: Mapping[str, Any], options: Options) -> Path:
     if same:
         return same[-1]
     if open_:
-        differs = [key for key in told if _told(open_[-1]).get(key) != told[key]]
+        differs = list(_differences(_told(open_[-1]), told))
         hint = "give the options that it was started with, or start another one without --resume"
-        what = f"was started with another {' and '.join(differs)}"
+        what = f"was started with other settings ({', '.join(differs[:4])})"
         raise InputError(what, where=f"runs/{open_[-1].name}", hint=hint)
     where = f"runs/{options.run}" if options.run else "runs/"
     raise InputError("there is no run that was interrupted", where=where, hint="leave --resume out")
@@ -93,6 +93,16 @@ def _told(folder: Path) -> dict[str, Any]:
     except (OSError, ValueError):
         return {}
     return found
+
+
+def _differences(then: Mapping[str, Any], now: Mapping[str, Any], above: str = "") -> Iterator[str]:
+    """Where two settings differ, as in `train.epochs 60, now 40`."""
+    for key in now:
+        one, other = then.get(key), now[key]
+        if isinstance(one, Mapping) and isinstance(other, Mapping):
+            yield from _differences(one, other, f"{above}{key}.".removeprefix("settings."))
+        elif one != other:
+            yield f"{above}{key} {one}, now {other}" if len(f"{one}{other}") < 60 else f"{above}{key}"
 
 
 def _unfinished(base: Path) -> list[Path]:

@@ -98,11 +98,12 @@ class Turn:
 
 
 def leaks(material: Material) -> list[str]:
-    """What is wrong with the split, a line for each finding of severity high; nothing for a clean one."""
+    """What is wrong with the split, a line for each finding of severity high, the most images first."""
     found = [
         f for f in (*copies_and_ties(material), *columns(material), *conditions(material)) if not isinstance(f, str)
     ]
-    return [finding.detail.rpartition("; ")[0] for finding, _ in found if finding.severity == HIGH]
+    high = sorted((f for f, _ in found if f.severity == HIGH), key=lambda f: -f.images_test)
+    return [finding.detail.rpartition("; ")[0] for finding in high]
 
 
 def samples(project: Project, taxonomy: Taxonomy, split: str, recipe: Recipe) -> Samples:
@@ -143,7 +144,7 @@ def turns(data: Samples, split: str, folds: bool) -> Iterator[Turn]:
     sides = data.material.sides
     if folds != sides.rotates:
         what = "has no folds" if folds else f"has {len(sides.names)} folds and no test part"
-        hint = f"run: xqdata split --folds 5 --name {split}" if folds else "add --folds"
+        hint = "run: xqdata split --folds 5 --name cv, then this with --name cv" if folds else "add --folds"
         raise InputError(what, where=f"splits/{split}", hint=hint)
     if folds:
         for number, name in enumerate(sides.names):
@@ -184,7 +185,9 @@ def _with_columns(project: Project, material: Material) -> Material:
 
 def _unlabelled(material: Material, recipe: Recipe) -> Flags:
     if recipe.task == "single":
-        return np.asarray(material.images["object"].is_null())
+        # A copy of a mixed scan in a folder of one object bears that object's name, and shows others, too.
+        mixed = pc.equal(pc.fill_null(material.images["multiplicity"], ""), "mixed")
+        return np.asarray(pc.or_(pc.is_null(material.images["object"]), mixed))
     counts = pc.list_value_length(material.images["objects"])
     return np.asarray(pc.equal(pc.fill_null(counts, 0), 0))
 

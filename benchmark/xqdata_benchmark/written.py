@@ -76,6 +76,7 @@ def write(project: Project, folder: Path, every: Sequence[Predictions], facts: F
         "seeds": spread(all_, facts.seeds),
         "chance": _chance(data, tested),
         "left_out": data.left_out,
+        "trained_on": _trained_on(folder / WORK / f"seed{facts.seeds[0]}"),
     }
     first = folder / WORK / f"seed{facts.seeds[0]}"
     for name in _KEPT:
@@ -89,6 +90,12 @@ def write(project: Project, folder: Path, every: Sequence[Predictions], facts: F
     write_pages(project, folder, told, found, every[0].table)
     _json(told, folder / runs.TOLD)
     shutil.rmtree(folder / WORK)  # only now: until the run is whole, it goes on from there
+
+
+def _trained_on(work: Path) -> int | None:
+    """How many images were learnt from; None where folds learnt from different ones."""
+    file = work / TRAINED
+    return int(pq.read_metadata(file).num_rows) if file.exists() else None
 
 
 def _curves_of_folds(folder: Path, first: str) -> None:

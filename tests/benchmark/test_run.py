@@ -196,7 +196,7 @@ def test_resume_wants_the_same_options_and_something_to_go_on_with(go: Go) -> No
 
     with pytest.raises(_Stop):
         go("quick", "model.width=16", run="other", move=stop)
-    with pytest.raises(InputError, match="another settings"):
+    with pytest.raises(InputError, match=r"other settings \(model.width 16, now 8\)"):
         go(run="other", resume=True)
     with pytest.raises(InputError, match="such a run already"):
         go(run="other")

@@ -122,6 +122,7 @@ def _figures(told: Row, metrics: Row) -> dict[str, Any]:
         "temperature": metrics["temperature"],
         "left_out": [(f"{count:,}", why) for why, count in metrics["left_out"].items()],
         "warnings": told["warnings"],
+        "trained_on": f"{metrics['trained_on']:,}" if metrics.get("trained_on") is not None else "",
         "settings": json.dumps(told["settings"], indent=1, ensure_ascii=False),
         "environment": told["environment"],
         "tables": told["tables"],
@@ -165,10 +166,11 @@ def _class(name: str, one: Row) -> dict[str, Any]:
 def _interval(one: Row) -> str:
     if one.get("low") is not None:
         return f"{_percent(one['low'])} to {_percent(one['high'])}"
+    if one.get("components") == 1:
+        return "no interval: 1 component"
     if one.get("range"):
-        return (
-            f"no interval: {one['components']} components, {_percent(one['range'][0])} to {_percent(one['range'][1])}"
-        )
+        low, high = (_percent(value) for value in one["range"])
+        return f"no interval: {one['components']} components, {low} to {high}"
     return "–"
 
 
