@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -15,21 +13,12 @@ from xqdata_benchmark import recipe
 from xqdata_benchmark.options import Options
 from xqdata_benchmark.run import Result, benchmark
 
+from assets.command import run
 from xqdata.manifest import Project
 from xqdata.taxonomy import Taxonomy
 
-XQDATA = Path(sys.executable).with_name("xqdata")
 OBJECTS = ("apple", "egg", "honey")
 SMALL = ("input.size=24", "model.width=8", "train.epochs=3", "train.batch=16")
-
-
-def run(folder: Path, *arguments: str, code: int = 0, **more: Any) -> subprocess.CompletedProcess[str]:
-    """Run the installed command in `folder`."""
-    words = [str(XQDATA), *arguments]
-    done = subprocess.run(words, cwd=folder, capture_output=True, text=True, check=False, timeout=300, **more)
-    assert done.returncode == code, done.stderr
-    assert "Traceback" not in done.stderr
-    return done
 
 
 def picture(kind: int, specimen: int, shot: int, bits: int = 8) -> Image.Image:

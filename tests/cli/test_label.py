@@ -14,17 +14,9 @@ from pathlib import Path
 
 import pytest
 
+from assets.command import XQDATA, run
 from assets.pictures import colour, encoded, save
 from xqdata.cli.label import COMMANDS
-
-XQDATA = Path(sys.executable).with_name("xqdata")
-
-
-def run(folder: Path, *arguments: str, code: int = 0) -> subprocess.CompletedProcess[str]:
-    done = subprocess.run([XQDATA, *arguments], cwd=folder, capture_output=True, text=True, check=False, timeout=300)
-    assert done.returncode == code, done.stderr
-    assert "Traceback" not in done.stderr
-    return done
 
 
 @pytest.fixture(scope="module")

@@ -17,19 +17,12 @@ from pathlib import Path
 
 import pytest
 
+from assets.command import XQDATA, run
 from assets.export import write_export
 from xqdata import manifest
 from xqdata.manifest import Project
 
-XQDATA = Path(sys.executable).with_name("xqdata")
 REAL = os.environ.get("XQDATA_REAL_DATA")
-
-
-def run(folder: Path, *arguments: str, code: int = 0) -> subprocess.CompletedProcess[str]:
-    done = subprocess.run([XQDATA, *arguments], cwd=folder, capture_output=True, text=True, check=False, timeout=300)
-    assert done.returncode == code, done.stderr
-    assert "Traceback" not in done.stderr
-    return done
 
 
 @pytest.fixture(scope="module")

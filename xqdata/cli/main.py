@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import errno
-import importlib
 import os
 import platform
 from pathlib import Path
@@ -12,6 +11,7 @@ from typing import Any
 import click
 
 import xqdata
+from xqdata.cli.lazy import LazyGroup
 from xqdata.errors import XqdataError, one_line
 
 # A disk, quota or file size limit that is full, or a disk that cannot be written.
@@ -51,22 +51,8 @@ class _OneLine(click.ClickException):
         click.echo(one_line(self.message), err=True)
 
 
-class _Group(click.Group):
-    """Commands from COMMANDS, imported when they are asked for."""
-
-    def list_commands(self, ctx: click.Context) -> list[str]:
-        return list(COMMANDS)
-
-    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        if cmd_name not in COMMANDS:
-            return None
-        command = importlib.import_module(COMMANDS[cmd_name][0]).command
-        assert isinstance(command, click.Command)
-        return command
-
-    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        with formatter.section("Commands"):
-            formatter.write_dl([(name, line) for name, (_, line) in COMMANDS.items()])
+class _Group(LazyGroup):
+    """Errors of the user's side are one line, whichever command raised them."""
 
     def invoke(self, ctx: click.Context) -> Any:
         try:
@@ -99,7 +85,9 @@ def _show_versions(ctx: click.Context, _: click.Parameter, wanted: bool) -> None
     ctx.exit()
 
 
-@click.group(cls=_Group, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.group(
+    cls=_Group, table=COMMANDS, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100}
+)
 @click.option("--version", is_flag=True, callback=_show_versions, expose_value=False, is_eager=True,
               help="Show the versions that matter and exit.")  # fmt: skip
 def main() -> None:
