@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+import shutil
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,10 @@ _QUIET = [HealthCheck.too_slow, HealthCheck.function_scoped_fixture]
 settings.register_profile("ci", derandomize=True, deadline=None, database=None, suppress_health_check=_QUIET)
 settings.register_profile("search", max_examples=2000, deadline=None, suppress_health_check=_QUIET)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "ci"))
+
+BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+FLAGS = ("--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
+         "--disable-component-update", "--disable-sync")  # fmt: skip
 
 
 @pytest.fixture
@@ -50,3 +55,19 @@ def tree(raw: Path, reference: Taxonomy) -> Callable[..., Tree]:
         return Tree("raw", location, sorted(listed), reference, IngestConfig(**ingest), location.parent)
 
     return make
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Any]:
+    """Chromium; skips where there is none, but fails where XQDATA_NEEDS_BROWSER says that there must be one."""
+    found = next(filter(None, map(shutil.which, BROWSERS)), None)
+    if found is None:
+        told = f"no browser: none of {', '.join(BROWSERS)} is installed"
+        if os.environ.get("XQDATA_NEEDS_BROWSER"):
+            pytest.fail(told)
+        pytest.skip(told)
+    api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
+    with api.sync_playwright() as play:
+        launched = play.chromium.launch(executable_path=found, args=FLAGS)
+        yield launched
+        launched.close()

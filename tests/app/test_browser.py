@@ -15,7 +15,6 @@ import io
 import json
 import os
 import re
-import shutil
 import signal
 import subprocess
 import time
@@ -39,27 +38,8 @@ pytestmark = pytest.mark.browser
 SHOTS = os.environ.get("XQDATA_SCREENSHOTS")
 SCANS = "195" if SHOTS else "39"
 SIZE = {"width": 1440, "height": 860}
-BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 # The matrix that the panel has drawn.
 HEATMAP = "[...document.querySelectorAll('.js-plotly-plot')].flatMap(p => p.data || []).find(t => t.type === 'heatmap')"
-FLAGS = ("--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
-         "--disable-component-update", "--disable-sync")  # fmt: skip
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Any]:
-    """Chromium; skips where there is none, but fails where XQDATA_NEEDS_BROWSER says that there must be one."""
-    found = next(filter(None, map(shutil.which, BROWSERS)), None)
-    if found is None:
-        told = f"no browser: none of {', '.join(BROWSERS)} is installed"
-        if os.environ.get("XQDATA_NEEDS_BROWSER"):
-            pytest.fail(told)
-        pytest.skip(told)
-    api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
-    with api.sync_playwright() as play:
-        launched = play.chromium.launch(executable_path=found, args=FLAGS)
-        yield launched
-        launched.close()
 
 
 @pytest.fixture(scope="module")

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import os
-import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -13,26 +11,6 @@ from report.conftest import EVIL
 from xqdata.manifest import Project
 
 pytestmark = pytest.mark.browser
-
-BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
-FLAGS = ("--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
-         "--disable-component-update", "--disable-sync")  # fmt: skip
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Any]:
-    """Chromium; skips where there is none, but fails where XQDATA_NEEDS_BROWSER says that there must be one."""
-    found = next(filter(None, map(shutil.which, BROWSERS)), None)
-    if found is None:
-        told = f"no browser: none of {', '.join(BROWSERS)} is installed"
-        if os.environ.get("XQDATA_NEEDS_BROWSER"):
-            pytest.fail(told)
-        pytest.skip(told)
-    api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
-    with api.sync_playwright() as play:
-        launched = play.chromium.launch(executable_path=found, args=FLAGS)
-        yield launched
-        launched.close()
 
 
 def test_hostile_names_run_nothing_and_fetch_nothing(browser: Any, full: Project, make: Callable[..., Any]) -> None:
