@@ -21,9 +21,9 @@ from PIL import Image, ImageDraw, ImageFont
 from xqdata.containers.rle import unrle
 from xqdata.simulate import Settings, simulate
 from xqdata.simulate.machine import photograph
-from xqdata.simulate.plan import objects, plan, scan_types
+from xqdata.simulate.plan import objects, plan
 from xqdata.simulate.scene import scene
-from xqdata.simulate.settings import NO_FAULTS
+from xqdata.simulate.settings import NO_FAULTS, scan_types
 from xqdata.taxonomy import load
 
 IMAGES = Path(__file__).parent / "images"

@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 
 from xqdata.errors import ConfigError
 from xqdata.simulate.files import files
-from xqdata.simulate.plan import SCANNERS, objects, plan, scan_types
-from xqdata.simulate.settings import COPIES, FAULTS, NO_FAULTS, PRESETS, Rates, Settings, from_told
+from xqdata.simulate.plan import SCANNERS, objects, plan
+from xqdata.simulate.settings import COPIES, FAULTS, NO_FAULTS, PRESETS, Rates, Settings, from_told, scan_types
 from xqdata.simulate.truth import file_row, pair_rows, relation
 
 DEFAULT = PRESETS["default"]
@@ -159,16 +159,31 @@ def test_pairs_are_closed_and_of_the_nearest_kind():
     assert all(relation(f, f) == "bytes" for f in made[1][:1])
 
 
+def test_only_the_scan_types_that_were_asked_for_are_scanned():
+    some = ("single_bare", "single_basket")
+    counts = Counter((scan.object, scan.scan_type) for scan in plan(Settings(scans=210, scan_types=some)))
+    assert counts == {(name, kind): 5 for name in objects() for kind in some} or set(counts.values()) <= {4, 5, 6}
+    assert {kind for _, kind in counts} == set(some)
+
+
+def test_a_dataset_of_all_scan_types_is_told_as_before_there_was_a_choice():
+    assert "scan_types" not in Settings().told()  # truth folders made then are gone on with
+
+
 @pytest.mark.parametrize(
-    "wrong", [{"scans": 0}, {"specimens": 0}, {"difficulty": 1.5}, {"views": ("side",)}, {"seed": -1}]
-)
+    "wrong",
+    [
+        {"scans": 0}, {"specimens": 0}, {"difficulty": 1.5}, {"views": ("side",)}, {"seed": -1},
+        {"scan_types": ("single_bucket",)},
+    ],
+)  # fmt: skip
 def test_settings_that_cannot_be(wrong):
-    with pytest.raises(ConfigError, match=r"give|views"):
+    with pytest.raises(ConfigError, match=r"give|views|scan type single_bucket"):
         Settings(**wrong)
 
 
 def test_settings_survive_being_written_down():
-    settings = Settings(scans=77, views=("top", "side"), deep=True, rates=Rates(crops=0.2))
+    settings = Settings(scans=77, views=("top", "side"), deep=True, scan_types=("single_bare",), rates=Rates(crops=0.2))
     assert from_told(settings.told()) == settings
     with pytest.raises(ConfigError, match="not the settings"):
         from_told({"scanz": 3})

@@ -24,8 +24,8 @@ from xqdata.simulate import Rates, Settings, check, simulate
 from xqdata.simulate import truth as truth_schema
 from xqdata.simulate.check import publish
 from xqdata.simulate.machine import belt_speed
-from xqdata.simulate.plan import SCANNERS, plan, scan_types
-from xqdata.simulate.settings import COPIES, FAULTS
+from xqdata.simulate.plan import SCANNERS, plan
+from xqdata.simulate.settings import COPIES, FAULTS, scan_types
 from xqdata.taxonomy import load
 
 PLANTED = ("byte_copies", "pixel_copies", "reencoded", "resized", "trimmed", "turned", "mirrored", "crops", "rescans")

@@ -19,8 +19,8 @@ from PIL import Image
 from xqdata.cli.simulate import command
 from xqdata.containers.rle import rle
 from xqdata.simulate import truth
-from xqdata.simulate.plan import objects, scan_types
-from xqdata.simulate.settings import FAULTS, PRESETS
+from xqdata.simulate.plan import objects
+from xqdata.simulate.settings import FAULTS, PRESETS, scan_types
 
 DOCS = Path(__file__).parents[2] / "docs"
 PAGE = (DOCS / "simulate.md").read_text(encoding="utf-8")

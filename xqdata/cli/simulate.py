@@ -59,6 +59,7 @@ def _rate_options(command: Callable[..., Any]) -> Callable[..., Any]:
 @click.option("--deep", is_flag=True, help="Also the 16-bit energies, high and low, as TIFF.")
 @click.option("--confounded", type=click.IntRange(0, 21), help="Objects that only the second scanner saw (default 1).")
 @click.option("--chained", is_flag=True, help="Mixed scans tie all specimens together: no split can keep them apart.")
+@click.option("--scan-types", metavar="NAMES", help="Those that are scanned, with commas between (default all 13).")
 @click.option("--no-faults", is_flag=True, help="Plant nothing but what a share below asks for.")
 @_rate_options
 @click.option("--check", "reference", type=click.Path(path_type=Path, exists=True, file_okay=False), metavar="DIR",
@@ -91,6 +92,7 @@ def command(
       xqdata simulate                        1,300 images in raw/
       xqdata simulate raw --preset study     the study's size: 11,517 scans
       xqdata simulate lab2/raw --seed 7 --byte-copies 0.05 --no-faults
+      xqdata simulate --scan-types single_bare,single_basket
       xqdata simulate --check manifests/reference
     """
     out, err = opt.consoles(quiet, as_json)
@@ -134,6 +136,8 @@ def _settings(preset: str, side_view: bool, no_faults: bool, chosen: dict[str, A
     if no_faults:
         rates = dict.fromkeys(FAULTS, 0.0) | rates
         given.setdefault("confounded", 0)
+    if "scan_types" in given:
+        given["scan_types"] = tuple(name.strip() for name in given["scan_types"].split(","))
     if side_view:
         given["views"] = ("top", "side")
     return dataclasses.replace(base, **given, rates=dataclasses.replace(base.rates, **rates))

@@ -7,15 +7,15 @@ components that a split can keep apart; where `chained`, they draw from all and 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import cache
 
 import numpy as np
 
-from xqdata.simulate.settings import Settings
-from xqdata.taxonomy import ScanTypeTerm, load
+from xqdata.simulate.settings import Settings, scan_types
+from xqdata.taxonomy import load
 
 # One independent stream of random numbers for each purpose, so that a new fault leaves all pictures as they are.
 POOLS, SCANS, SESSIONS, FAULTS, SPECIMEN, CONTAINER, PACKING, PASS, MACHINE, CLUTTER = range(10)
@@ -81,12 +81,6 @@ def rng(settings: Settings, purpose: int, *key: int) -> np.random.Generator:
 
 
 @cache
-def scan_types() -> Mapping[str, ScanTypeTerm]:
-    """The thirteen scan types of the reference taxonomy, by name."""
-    return load(None).scan_types
-
-
-@cache
 def objects() -> tuple[str, ...]:
     """The 21 objects of the reference taxonomy."""
     return tuple(load(None).objects)
@@ -134,7 +128,7 @@ def _base(settings: Settings) -> Iterator[Scan]:
     pools = _pools(settings)
     draw = rng(settings, SCANS)
     used: Counter[tuple[str, str]] = Counter()
-    cells = [(name, kind) for name in names for kind in kinds]
+    cells = [(name, kind) for name in names for kind in kinds if kind in (settings.scan_types or kinds)]
     extra = set(draw.permutation(len(cells))[: settings.scans % len(cells)].tolist())
     turns: Counter[tuple[str, str]] = Counter()
     packing = 0

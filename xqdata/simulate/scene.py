@@ -12,8 +12,8 @@ from xqdata.simulate import clutter, containers, phantoms
 from xqdata.simulate.containers import Container
 from xqdata.simulate.geometry import Body, Matrix, extent, moved, shift, turn
 from xqdata.simulate.phantoms import Phantom
-from xqdata.simulate.plan import CLUTTER, CONTAINER, PACKING, PASS, SPECIMEN, Scan, Specimen, rng, scan_types
-from xqdata.simulate.settings import Settings
+from xqdata.simulate.plan import CLUTTER, CONTAINER, PACKING, PASS, SPECIMEN, Scan, Specimen, rng
+from xqdata.simulate.settings import Settings, scan_types
 
 # Belt that one picture shows, mm: 847 columns at nominal speed.
 BELT = 746.0

@@ -5,11 +5,19 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cache
 from typing import Any
 
 from xqdata.errors import ConfigError
+from xqdata.taxonomy import ScanTypeTerm, load
 
 VIEWS = ("top", "side")
+
+
+@cache
+def scan_types() -> Mapping[str, ScanTypeTerm]:
+    """The thirteen scan types of the reference taxonomy, by name."""
+    return load(None).scan_types
 
 
 @dataclass(frozen=True)
@@ -55,7 +63,8 @@ class Settings:
     `scans`: scans without planted ones, spread evenly over objects and scan types. `specimens`: of each object.
     `difficulty`: 0 (typical objects) to 1 (classes that are hard to tell apart overlap). `views`: `top`, or `top` and
     `side`. `deep`: also the 16-bit energies, as TIFF. `confounded`: objects that only the second scanner saw.
-    `chained`: mixed scans draw from all specimens, so that no split keeps specimens apart.
+    `chained`: mixed scans draw from all specimens, so that no split keeps specimens apart. `scan_types`: those that are
+    scanned; none named: all thirteen.
     """
 
     scans: int = 1229
@@ -66,6 +75,7 @@ class Settings:
     deep: bool = False
     confounded: int = 1
     chained: bool = False
+    scan_types: tuple[str, ...] = ()
     rates: Rates = field(default_factory=Rates)
 
     def __post_init__(self) -> None:
@@ -81,19 +91,26 @@ class Settings:
         if self.rates.count("conflicting_labels", self.scans) > copies:
             hint = f"only copies can have them: {copies} are planted"
             raise ConfigError("more conflicting labels than copies", hint=hint)
+        strange = [name for name in self.scan_types if name not in scan_types()]
+        if strange:
+            raise ConfigError(f"there is no scan type {strange[0]}", hint=f"there are {', '.join(scan_types())}")
         if self.views not in (("top",), VIEWS):
             raise ConfigError(f"views are {', '.join(self.views) or 'none'}", hint="give top, or top and side")
 
     def told(self) -> dict[str, Any]:
         """As plain data, to be written down."""
-        return dataclasses.asdict(self) | {"views": list(self.views)}
+        told = dataclasses.asdict(self) | {"views": list(self.views), "scan_types": list(self.scan_types)}
+        if not self.scan_types:  # as datasets say that were made before there was a choice
+            del told["scan_types"]
+        return told
 
 
 def from_told(told: Mapping[str, Any]) -> Settings:
     """The settings that `told` wrote down. Raises ConfigError for keys that are none."""
     try:
         rates = Rates(**told.get("rates", {}))
-        return Settings(**{**told, "rates": rates, "views": tuple(told.get("views", ("top",)))})
+        lists = {"views": tuple(told.get("views", ("top",))), "scan_types": tuple(told.get("scan_types", ()))}
+        return Settings(**{**told, **lists, "rates": rates})
     except TypeError as error:
         raise ConfigError(f"not the settings of a simulated dataset: {error}") from error
 

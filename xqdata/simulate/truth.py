@@ -14,7 +14,8 @@ import pyarrow as pa
 
 from xqdata.schema import BOX, STRINGS
 from xqdata.simulate.files import File
-from xqdata.simulate.plan import SCANNERS, Scan, scan_types
+from xqdata.simulate.plan import SCANNERS, Scan
+from xqdata.simulate.settings import scan_types
 
 FILES = pa.schema([
     ("path", pa.string()),  # below the raw folder
