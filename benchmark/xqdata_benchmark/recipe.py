@@ -41,7 +41,8 @@ class Net(Model):
     """The architecture."""
 
     name: Literal["compact", "resnet18", "convnext_tiny", "efficientnet_v2_s"] = _says("which one", "compact")
-    width: int = _says("of `compact`: channels of its first stage", 16, ge=8, le=512, multiple_of=8)
+    # Of 8 channels, torch 2.14 writes past its memory on processors (segmentation fault in the backward pass).
+    width: int = _says("of `compact`: channels of its first stage", 16, ge=16, le=512, multiple_of=8)
     weights: str = _says("to start from: a .safetensors or .pth file, or torchvision's name; empty: from scratch", "")
 
 
