@@ -62,6 +62,7 @@ def test_a_byte_order_mark_is_no_error(tmp_path):
     [
         ("nmae = 'a'", ["unknown key nmae", "allowed are name, ingest", "did you mean name?"]),
         ("[ingest]\npattern = []", ["unknown key ingest.pattern", "did you mean patterns?"]),
+        ("max_pixels = 9", ["unknown key max_pixels", "did you mean ingest.max_pixels?"]),
         ("[[ingest.tables]]\npath = 'a'\nfile = 'b'", ["unknown key ingest.tables[0].file", "file_column"]),
         ("[[ingest.tables]]\nsheet = 'b'", ["key ingest.tables[0].path is missing"]),
         ("ingest = 3", ["key ingest is 3", "allowed is a section"]),

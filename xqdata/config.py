@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 import re
 import tomllib
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar
 
@@ -165,8 +166,8 @@ def _explain(error: ValidationError, model: type[Model], where: str) -> ConfigEr
     key = _spell(first["loc"])
     if first["type"] == "extra_forbidden":
         allowed = _keys_at(model, first["loc"][:-1])
-        close = difflib.get_close_matches(str(first["loc"][-1]), allowed, n=1)
-        guess = f"; did you mean {close[0]}?" if close else ""
+        close = difflib.get_close_matches(str(first["loc"][-1]), allowed, n=1) or _deeper(model, first["loc"])
+        guess = f"; did you mean {' or '.join(close)}?" if close else ""
         return ConfigError(f"unknown key {key}{more}", where=where, hint=f"allowed are {', '.join(allowed)}{guess}")
     if first["type"] == "missing":
         return ConfigError(f"key {key} is missing{more}", where=where)
@@ -174,6 +175,22 @@ def _explain(error: ValidationError, model: type[Model], where: str) -> ConfigEr
     message = message.removeprefix("Input should be ").replace("a valid list", "a list, as in [1, 2]")
     message = re.sub("a valid dictionary or instance of .*", "a section of keys", message)
     return ConfigError(f"key {key} is {first['input']!r}{more}", where=where, hint=f"allowed is {message}")
+
+
+def _deeper(model: type[Model], location: tuple[int | str, ...]) -> list[str]:
+    """The keys of sections that bear the last name of `location`, or nearly, which was not given the right section."""
+    every = dict(_every_key(model))
+    near = difflib.get_close_matches(str(location[-1]), every.values(), n=1, cutoff=0.8)
+    return [key for key, last in every.items() if last in near]
+
+
+def _every_key(model: type[Model], above: str = "") -> Iterator[tuple[str, str]]:
+    for name, field in model.model_fields.items():
+        section = _model_in(field.annotation)
+        if section:
+            yield from _every_key(section, f"{above}{name}.")
+        else:
+            yield f"{above}{name}", name
 
 
 def _spell(location: tuple[int | str, ...]) -> str:

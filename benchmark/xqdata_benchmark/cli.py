@@ -245,8 +245,9 @@ def _tell(out: Console, result: Result) -> None:
         opt.say(out, Text.assemble((f"{label}: ", "bold"), opt.shown(text, style)), 2)
     out.print()
     others = [name for name in runs.names(opt.project()) if name != run.name]
+    plain = "linear" if run.recipe == "knn" else "knn"
     following = (
-        f"xqdata compare {others[-1]} {run.name}" if others else "xqdata benchmark --recipe knn, to compare with"
+        f"xqdata compare {others[-1]} {run.name}" if others else f"xqdata benchmark --recipe {plain}, to compare with"
     )
     opt.say(out, opt.shown(f"Wrote runs/{run.name}/: look at report.html. Next: {following}"), 0)
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import warnings
+
 import cv2
 import numpy as np
 import pyarrow as pa
@@ -69,7 +71,10 @@ def _fill(
     if len(taught) == 1:
         out[:, taught] = 1.0
         return
-    out[:, taught] = _model(recipe, len(train)).fit(described[train], label).predict_proba(described[others])
+    with warnings.catch_warnings():
+        # With an image or two for each class, scikit-learn takes numbers of classes for a quantity, and says so.
+        warnings.filterwarnings("ignore", "The number of unique classes", UserWarning)
+        out[:, taught] = _model(recipe, len(train)).fit(described[train], label).predict_proba(described[others])
 
 
 def _model(recipe: Recipe, count: int) -> ClassifierMixin:

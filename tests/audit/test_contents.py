@@ -126,6 +126,14 @@ def test_the_label_that_goes_with_the_session(project: Project, look: Look) -> N
     assert notes(found, "the scanner was not compared")
 
 
+def test_families_with_sessions_of_their_own_are_no_comfort(project: Project, look: Look) -> None:
+    rows = many(session=lambda n: f"d{n}")
+    parted(project, rows, {r["image_id"]: ("test", "train")[n % 3 > 0] for n, r in enumerate(rows)})
+    (told,) = notes(look(), "label and session: ")
+    assert told.startswith("label and session: not known")
+    assert "p 1.000" not in told
+
+
 def test_neighbours_of_the_own_family(project: Project, look: Look) -> None:
     dice = np.random.default_rng(2)
     rows = []

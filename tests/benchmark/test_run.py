@@ -378,6 +378,7 @@ def test_the_network_of_a_run_is_tested_elsewhere(copied: Path, go: Go) -> None:
     ("sets", "why"),
     [
         (("train.epoch=5",), "unknown key train.epoch"),
+        (("epochs=5",), "unknown key epochs; .*did you mean train.epochs"),
         (("train.lr=fast",), "train.lr is 'fast'"),
         (("model.name=vgg",), "model.name is 'vgg'"),
     ],

@@ -127,7 +127,12 @@ def test_the_first_missing_step_is_named(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "told", "code"),
     [
-        (("--name", "nowhere"), "there is no such split; there is: default, study", 1),
+        (
+            ("--name", "nowhere"),
+            "there is no such split; splits are default, study; make it: xqdata split --name nowhere",
+            1,
+        ),
+        (("--name", "studi"), "splits are default, study; did you mean study?", 1),
         (("--fail-on", "low"), "'low' is not one of", 2),
         (("--workers", "0"), "0 is not in the range", 2),
     ],

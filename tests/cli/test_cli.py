@@ -139,6 +139,11 @@ def test_wrong_usage_exits_2(tmp_path: Path) -> None:
     run(tmp_path, "no-such-command", code=2)
 
 
+@pytest.mark.parametrize(("typed", "meant"), [(["benchmrk"], "benchmark"), (["label", "expor"], "export")])
+def test_a_command_that_is_nearly_one_is_answered_with_it(tmp_path: Path, typed: list[str], meant: str) -> None:
+    assert f"Did you mean '{meant}'?" in run(tmp_path, *typed, code=2).stderr
+
+
 def test_hostile_names_are_printed_as_text(tmp_path: Path) -> None:
     (tmp_path / "raw").mkdir()
     (tmp_path / "raw" / "[bold red]x\n\x1b[31mred.png").write_bytes(b"no picture")

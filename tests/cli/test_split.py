@@ -145,7 +145,7 @@ def test_the_config_ties_sessions(ingested: Path, tmp_path: Path) -> None:
         (("--test-where", "scan_type = 'x'"), "is no condition"),
         (("--test-where", "__import__('os').system('ls')"), "images has no column __import__"),
         (("--test-after", "yesterday"), "is no date"),
-        (("--from", "nowhere"), "there is no such table yet"),
+        (("--from", "nowhere"), "there is no such split"),
         (("--by", "scan-type", "--no-set-aside"), "would have to be set aside"),
         (("--allow-leak", "kvp"), "is not kept apart anyway"),
     ],

@@ -25,6 +25,8 @@ from xqdata.groups import Ints
 _STRONG = 0.1
 # A class whose share of a value differs by less from that of all others stands out little, however surely.
 _FAR = 0.2
+# Where more images than these hold a value that is their component's own, dealing components anew tells nothing.
+_OWN = 0.9
 _BINS = 10
 _SCANNED = {"session": "in session", "date": "on", "scanner": "on", "operator": "by"}
 # What would loosen the tie, and how to test on what was not trained on.
@@ -100,6 +102,13 @@ class _Known:
         """How many components there are."""
         return len(np.unique(self.component))
 
+    @property
+    def own(self) -> float:
+        """The share of images whose value no other component holds."""
+        cells = held(self.component, self.value)
+        alone = np.bincount(cells.value) == 1
+        return float(cells.count[alone[cells.value]].sum() / cells.count.sum())
+
 
 def _known(material: Material, word: str, values: pa.ChunkedArray) -> _Known | str:
     """What is known of one value; or why it cannot be compared with the label."""
@@ -147,6 +156,8 @@ def _confounded(
 ) -> Found | str:
     kind = f"confounding-{name}"
     strong = _is_strong(every, RARE / 2)
+    if not strong and not one and known.own > _OWN:
+        return _untestable(name, known)
     if not strong and not one:
         more = "hardly more" if every.p <= RARE / 2 else "no more"
         return f"label and {name}: {more} than chance ({_figures(every, known)}), and no class stands out"
@@ -159,6 +170,14 @@ def _confounded(
     if strong:
         told.append(f"the label goes with the {name} ({_figures(every, known)})")
     return Finding(kind, MEDIUM, *_sides(material, rows), 0, f"{', and '.join(told)}; {advice}"), pairs
+
+
+def _untestable(name: str, known: _Known) -> str:
+    """Where families have values of their own, dealing them anew changes nothing: a p of 1 would read as a comfort."""
+    return (
+        f"label and {name}: not known. Of {known.components:,} components nearly all have {name}s of their own, so "
+        f"that label and {name} cannot be told apart: whether a model learns the {name} does not show in these scans"
+    )
 
 
 def _stands(known: _Known, one: Standing) -> str:

@@ -190,22 +190,16 @@ def gather(project: Project, taxonomy: Taxonomy, name: str, apart: tuple[str, ..
 
 
 def _check_stands(project: Project, name: str) -> None:
-    """Raise TableError, with the first step that is missing, where there is nothing to audit."""
+    """Raise TableError, with the first step that is missing, where there is no such split."""
     standing = manifest.standing(project)
     where = str(project.path(f"splits/{name}"))
     if "images" not in standing:
         hint = "run xqdata ingest RAW first, then dedup, split and this again"
-        raise TableError(
-            "nothing was ingested here, so there is no split to audit", where=str(project.folder), hint=hint
-        )
-    if "links" not in standing and f"splits/{name}" not in standing:
+        raise TableError("nothing was ingested here, so there is no split yet", where=str(project.folder), hint=hint)
+    if "links" not in standing and not manifest.splits(project):
         hint = "run xqdata dedup first, so that copies stay together, then split and this again"
         raise TableError("there is no such split", where=where, hint=hint)
-    if f"splits/{name}" not in standing:
-        made = [table.removeprefix("splits/") for table in standing if table.startswith("splits/")]
-        told = f"; there is: {', '.join(sorted(made))}" if made else ""
-        asked = "xqdata split" if name == "default" else f"xqdata split --name {name}"
-        raise TableError(f"there is no such split{told}", where=where, hint=f"run {asked}")
+    manifest.provenance(project, f"splits/{name}")  # raises where it does not stand, and says which splits there are
 
 
 def _inputs(project: Project, name: str) -> dict[str, str]:

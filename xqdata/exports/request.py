@@ -6,8 +6,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-DEFAULT_SPLIT = "default"
-
 
 @dataclass(frozen=True)
 class Request:

@@ -13,7 +13,7 @@ import pyarrow.compute as pc
 from xqdata import labels, manifest, scans
 from xqdata.errors import InputError
 from xqdata.exports.columns import Columns, columns
-from xqdata.exports.request import DEFAULT_SPLIT, Request
+from xqdata.exports.request import Request
 from xqdata.manifest import Project
 from xqdata.scans import Scan
 from xqdata.splits import expression
@@ -157,7 +157,7 @@ def _fitting(images: pa.Table, where: str | None, left: Counter[str]) -> pa.Tabl
 
 def _split(project: Project, request: Request) -> str | None:
     """The table of parts, or None where there is none and none is asked for."""
-    name = f"splits/{request.split or DEFAULT_SPLIT}"
+    name = f"splits/{request.split or manifest.DEFAULT_SPLIT}"
     if not request.parts or (request.split is None and not manifest.exists(project, name)):
         return None
     manifest.provenance(project, name)  # raises where it does not stand

@@ -3,6 +3,7 @@
 from xqdata.manifest.digest import Digest, digest, nothing
 from xqdata.manifest.lock import lock
 from xqdata.manifest.store import (
+    DEFAULT_SPLIT,
     TOGETHER,
     Origin,
     Project,
@@ -12,11 +13,13 @@ from xqdata.manifest.store import (
     finish_commit,
     provenance,
     read,
+    splits,
     standing,
     write,
 )
 
 __all__ = [
+    "DEFAULT_SPLIT",
     "TOGETHER",
     "Digest",
     "Origin",
@@ -30,6 +33,7 @@ __all__ = [
     "nothing",
     "provenance",
     "read",
+    "splits",
     "standing",
     "write",
 ]

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import difflib
 import json
 import os
+import shlex
 import uuid
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
@@ -22,6 +24,8 @@ from xqdata.manifest.digest import digest, nothing
 
 KEY = b"xqdata"
 ROW_GROUP = 1 << 16
+# What is meant where nobody names a split.
+DEFAULT_SPLIT = "default"
 # Written by one run and only true together.
 TOGETHER = ("images", "rejects", "sources", "detections")
 
@@ -301,7 +305,14 @@ def _damaged(project: Project, name: str, error: Exception) -> TableError:
     )
 
 
+def splits(project: Project) -> list[str]:
+    """The names of the splits that stand, sorted."""
+    return [table.removeprefix("splits/") for table in standing(project) if table.startswith("splits/")]
+
+
 def _absent(project: Project, name: str) -> TableError:
+    if name.startswith("splits/"):
+        return _no_such_split(project, name.removeprefix("splits/"))
     step = {
         "labels": "label",
         "links": "dedup",
@@ -309,5 +320,16 @@ def _absent(project: Project, name: str) -> TableError:
         "undecided": "dedup",
         "masks": "dedup",
     }
-    command = step.get(name) or {"splits": "split", "audits": "audit"}.get(name.split("/", maxsplit=1)[0], "ingest RAW")
+    command = step.get(name) or ("audit" if name.startswith("audits/") else "ingest RAW")
     return TableError("there is no such table yet", where=str(project.path(name)), hint=f"run: xqdata {command}")
+
+
+def _no_such_split(project: Project, name: str) -> TableError:
+    """Whoever misspells a split wants to hear which there are, and not to make another one of the wrong name."""
+    made = splits(project)
+    make = "xqdata split" if name == DEFAULT_SPLIT else f"xqdata split --name {shlex.quote(name)}"
+    near = difflib.get_close_matches(name, made, n=1)
+    more = f" and {len(made) - 8} more" if made[8:] else ""
+    hint = f"splits are {', '.join(made[:8])}{more}; " if made else ""
+    hint += f"did you mean {near[0]}?" if near else f"make it: {make}"
+    return TableError("there is no such split", where=str(project.path(f"splits/{name}")), hint=hint)
