@@ -1,10 +1,12 @@
-"""Write the pages of the site that follow from the code: schema, config, command line and taxonomy.
+"""Write the pages of the site that follow from the code: schema, config, command line and taxonomy; and what shells
+complete.
 
 `python docs/generate.py` writes them; with `--check` it writes nothing, names the pages that are stale and exits 1.
 """
 
 from __future__ import annotations
 
+import json
 import sys
 import types
 import typing
@@ -19,10 +21,14 @@ from xqdata_benchmark import recipe
 
 from xqdata import config, schema, taxonomy
 from xqdata.cli import main as cli
+from xqdata.cli.outline import FILE, described
+from xqdata.readers import READERS
 from xqdata.report.dataset import Card
 
 DOCS = Path(__file__).parent
 WIDTH = 100
+# Groups of columns that a split can be made by.
+_DIVIDING = ("what", "what belongs together", "acquisition")
 NOTICE = "<!-- Written by docs/generate.py: change its source instead, then run that script. -->"
 
 
@@ -36,7 +42,8 @@ def pages() -> dict[str, str]:
         "reference/card.md": card_page,
         "taxonomy.md": taxonomy_page,
     }
-    return {name: "\n".join([NOTICE, "", *maker()]).rstrip() + "\n" for name, maker in makers.items()}
+    made = {name: "\n".join([NOTICE, "", *maker()]).rstrip() + "\n" for name, maker in makers.items()}
+    return made | {f"../xqdata/data/{FILE}": completion()}
 
 
 def stale(made: dict[str, str]) -> list[str]:
@@ -46,6 +53,10 @@ def stale(made: dict[str, str]) -> list[str]:
 
 def _stands(path: Path, text: str) -> bool:
     return path.is_file() and path.read_text(encoding="utf-8") == text
+
+
+def _spelled(name: str) -> str:
+    return name.removeprefix("../") if name.startswith("../") else f"docs/{name}"
 
 
 def table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> Iterator[str]:
@@ -283,6 +294,22 @@ def _walk(command: click.Command, name: str, parent: click.Context | None) -> It
                 yield from _walk(inner, inner_name, context)
 
 
+def completion() -> str:
+    """What shells complete, as xqdata/cli/outline.py reads it."""
+    told = [column.name.replace("_", "-") for column in schema.IMAGES.columns if column.group in _DIVIDING]
+    columns = {f"split {option}": told for option in ("--by", "--stratify", "--leave-one-out")}
+    values = {
+        **columns,
+        "split --allow-leak": [*told, "links"],
+        "benchmark --recipe": recipe.names(),
+        "ingest --reader": [reader.name for reader in READERS],
+    }
+    context = click.Context(cli)
+    every = {name: cli.get_command(context, name) for name in cli.list_commands(context)}
+    made = {name: described(command, values, name) for name, command in every.items() if command}
+    return json.dumps(made, ensure_ascii=False, indent=1) + "\n"
+
+
 # --- the taxonomy
 
 
@@ -370,12 +397,12 @@ def run(arguments: Sequence[str]) -> int:
     old = stale(made)
     if "--check" in arguments:
         for name in old:
-            print(f"docs/{name} is stale; run: python docs/generate.py", file=sys.stderr)
+            print(f"{_spelled(name)} is stale; run: python docs/generate.py", file=sys.stderr)
         return 1 if old else 0
     for name in old:
         (DOCS / name).parent.mkdir(parents=True, exist_ok=True)
         (DOCS / name).write_text(made[name], encoding="utf-8")
-        print(f"wrote docs/{name}")
+        print(f"wrote {_spelled(name)}")
     return 0
 
 

@@ -12,6 +12,7 @@ import click
 
 import xqdata
 from xqdata.cli.lazy import LazyGroup
+from xqdata.cli.outline import ASKED, outline
 from xqdata.errors import XqdataError, one_line
 
 # A disk, quota or file size limit that is full, or a disk that cannot be written.
@@ -36,6 +37,7 @@ COMMANDS = {
     "taxonomy": ("xqdata.cli.taxonomy", "List the objects and scan types that names are matched with."),
     "simulate": ("xqdata.cli.simulate", "Make a simulated scanner export with planted faults and known truth."),
     "demo": ("xqdata.cli.demo", "Simulate an export and take it through every step, in a folder of its own."),
+    "completion": ("xqdata.cli.completion", "Print what makes bash, zsh or fish complete xqdata's words."),
 }
 _NAMED = "numpy pyarrow pandas pillow imagehash imagecodecs tifffile opencv-python-headless scikit-learn"
 _NAMED_EXTRAS = "pydicom torch torchvision fiftyone ray"
@@ -53,6 +55,12 @@ class _OneLine(click.ClickException):
 
 class _Group(LazyGroup):
     """Errors of the user's side are one line, whichever command raised them."""
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """The command; its outline for a shell that only asks what can follow."""
+        if ASKED in os.environ:
+            return outline(cmd_name)
+        return super().get_command(ctx, cmd_name)
 
     def invoke(self, ctx: click.Context) -> Any:
         try:
