@@ -20,10 +20,10 @@ from pydantic_core import PydanticUndefined
 from xqdata_benchmark import recipe
 
 from xqdata import config, schema, taxonomy
+from xqdata.card import Card
 from xqdata.cli import main as cli
 from xqdata.cli.outline import FILE, described
 from xqdata.readers import READERS
-from xqdata.report.dataset import Card
 
 DOCS = Path(__file__).parent
 WIDTH = 100

@@ -337,7 +337,34 @@ def test_croissant_says_what_is_known_and_makes_nothing_up(laboratory, make, tmp
     assert metadata.data_biases
     assert metadata.personal_sensitive_information[0].startswith("Operators, sites, serial numbers")
     assert "rai:dataSocialImpact" not in document
-    assert "datePublished" not in document
+    assert not {"datePublished", "creator", "citeAs", "rai:dataUseCases"} & document.keys()
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_croissant_says_what_the_card_says(laboratory, make, tmp_path, described):
+    card = laboratory.folder / "card.toml"
+    card.write_text(
+        "name = 'Spring'\ndescription = 'Scans \"of\" 봄.'\nlicence = 'CC-BY-4.0'\ncitation = 'Kim, Spring (2026)'\n"
+        "creators = ['Quarantine laboratory', ' ']\npublished = '2026-05-17'\nversion = '1.2.0'\n"
+        "[uses]\nunfit = 'To clear baggage.'\nfit = 'To teach.'\n[maintenance]\nupdates = 'Every year.'\n"
+    )
+    try:
+        make(laboratory, "croissant")
+    finally:
+        card.unlink()
+    metadata = described(tmp_path / "out").metadata
+    assert not metadata.issues.errors
+    assert not [told for told in metadata.issues.warnings if "recommended" in told]
+    assert metadata.name == "Spring"
+    assert metadata.description.startswith('Scans "of" 봄.\n\n')
+    assert metadata.license == ["CC-BY-4.0"]
+    assert metadata.cite_as == "Kim, Spring (2026)"
+    assert [one.name for one in metadata.creators] == ["Quarantine laboratory"]
+    assert metadata.date_published.isoformat().startswith("2026-05-17")
+    assert metadata.version == "1.2.0"
+    assert metadata.data_use_cases == ["To teach."]
+    assert "To clear baggage." in metadata.data_limitations
+    assert metadata.data_release_maintenance_plan == "Every year."
 
 
 # --- CSV

@@ -30,12 +30,12 @@ from report.conftest import (
     judge,
     run,
 )
+from xqdata import card as cards
 from xqdata import labels, manifest, schema
+from xqdata.card import draft
 from xqdata.errors import ConfigError, InputError, TableError
 from xqdata.labels import Event
 from xqdata.manifest import Origin
-from xqdata.report.dataset import card as cards
-from xqdata.report.dataset import draft
 from xqdata.report.dataset.health import _far
 
 
@@ -309,6 +309,7 @@ def test_card_answers_take_the_place_of_what_is_missing(full, make):
         ("titel = 'x'", "unknown key titel"),
         ("[uses]\nunfti = 'x'", "did you mean unfit"),
         ("licence = 3", "licence"),
+        ("published = 'May'", "published is 'May'; allowed is a date"),
         ("[uses", "not valid TOML"),
     ],
 )

@@ -65,20 +65,20 @@ def command(output: Path, init: bool, taxonomy_path: Path | None, as_json: bool,
 
 
 def _init(out: Console, as_json: bool) -> None:
-    from xqdata.report.dataset import CARD, draft
+    from xqdata.card import FILE, draft
 
     project = opt.project()
-    target = project.folder / CARD
+    target = project.folder / FILE
     text = draft(config.load(project.folder).name or project.folder.name)
     try:
         with target.open("x", encoding="utf-8") as file:
             file.write(text)
     except FileExistsError:
-        raise InputError("is there already", where=CARD, hint="write the answers into it, or move it away") from None
+        raise InputError("is there already", where=FILE, hint="write the answers into it, or move it away") from None
     except OSError as error:
         hint = "go to a folder of your own, or mend its permissions"
         raise InputError(f"cannot be written ({error.strerror})", where=str(target), hint=hint) from error
     if as_json:
         opt.print_json({"path": str(target), "text": text})
         return
-    opt.say(out, Text.assemble("Wrote ", (CARD, "bold"), ". Write the answers into it, then: xqdata report"), 0)
+    opt.say(out, Text.assemble("Wrote ", (FILE, "bold"), ". Write the answers into it, then: xqdata report"), 0)

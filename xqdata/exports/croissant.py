@@ -70,19 +70,35 @@ class Croissant:
 
 def describe(export: Export) -> dict[str, Any]:
     """The JSON-LD document."""
-    licences = sorted({image.item.told["licence"] for image in export.images} - {None})
+    counted = f"{len(export.images):,} X-ray scans of {len(_objects(export)):,} kinds of objects."
+    said = export.selection.card
     return {
         "@context": dict(sorted(_CONTEXT.items())),
         "@type": "sc:Dataset",
-        "name": "X-ray scans",
-        "description": f"{len(export.images):,} X-ray scans of {len(_objects(export)):,} kinds of objects.",
+        "name": said.name.strip() or "X-ray scans",
+        "description": "\n\n".join(filter(None, (said.description.strip(), counted))),
         "conformsTo": _VERSIONS,
-        **({"license": licences} if licences else {}),
-        "version": "1.0.0",
+        **_published(export),
         **_responsible(export),
         "distribution": list(_distribution(export)),
         "recordSet": list(_record_sets(export)),
     }
+
+
+def _published(export: Export) -> dict[str, Any]:
+    """Who made it, how it is cited, and under which licence: what card.toml answers. The scans' own licence counts
+    where that says none.
+    """
+    said = export.selection.card
+    licences = sorted({image.item.told["licence"] for image in export.images} - {None})
+    facts: dict[str, Any] = {
+        # Whether a name is a person's or a laboratory's is not known; both are agents.
+        "creator": [{"@type": "sc:Organization", "name": name.strip()} for name in said.creators if name.strip()],
+        "datePublished": said.published,
+        "license": [said.licence.strip()] if said.licence.strip() else licences,
+        "citeAs": said.citation.strip(),
+    }
+    return {key: value for key, value in facts.items() if value} | {"version": said.version.strip() or "1.0.0"}
 
 
 # --- what is there
@@ -179,23 +195,39 @@ def _data_type(kind: pa.DataType) -> str:
 
 
 def _responsible(export: Export) -> dict[str, Any]:
-    """What the tables know, in the RAI vocabulary. What only people know is not made up."""
+    """What the tables know and what card.toml says, in the RAI vocabulary. What nobody said is not made up."""
+    said = export.selection.card
     told = [image.item.told for image in export.images]
     times = sorted(row["acquired_at"] for row in told if row["acquired_at"] is not None)
     machines = Counter(" ".join(filter(None, (row["scanner_make"], row["scanner_model"]))) for row in told)
     named = ", ".join(f"{name or 'a scanner that is not named'} ({number:,})" for name, number in _sorted(machines))
     facts: dict[str, Any] = {
-        "dataCollection": f"{len(told):,} X-ray scans; scanners: {named}.",
+        "dataCollection": _one(f"{len(told):,} X-ray scans; scanners: {named}.", said.collection.procedure),
         "dataCollectionTimeFrame": [f"{time:%Y-%m-%dT%H:%M:%S}" for time in (times[:1] + times[-1:])],
         "dataCollectionMissingData": _missing(export),
-        "dataCollectionRawData": "Each record holds the SHA-256 of its raw file (source_sha256).",
-        "dataPreprocessingProtocol": _preparation(export),
-        "dataAnnotationProtocol": _annotation(export),
-        "dataBiases": _biases(export),
-        "dataLimitations": _limitations(export),
-        "personalSensitiveInformation": _personal(export),
-    }
+        "dataCollectionRawData": _one("Each record holds the SHA-256 of its raw file (source_sha256).",
+                                      said.preprocessing.raw),
+        "dataPreprocessingProtocol": _with(_preparation(export), said.preprocessing.steps),
+        "dataAnnotationProtocol": _with(_annotation(export), said.collection.labels, said.collection.people),
+        "dataBiases": _with(_biases(export), said.uses.risks),
+        "dataLimitations": _with(_limitations(export), said.composition.absent, said.composition.errors,
+                                 said.uses.unfit),
+        "dataUseCases": _with([], said.motivation.purpose, said.uses.done, said.uses.fit),
+        "personalSensitiveInformation": _with(_personal(export), said.composition.sensitive, said.collection.consent),
+        "dataReleaseMaintenancePlan": _one(said.maintenance.maintainer, said.maintenance.updates,
+                                           said.maintenance.older),
+    }  # fmt: skip
     return {f"rai:{name}": value for name, value in facts.items() if value}
+
+
+def _with(known: list[str], *said: str) -> list[str]:
+    """What the tables know, then people's answers, each an entry."""
+    return [*known, *(text.strip() for text in said if text.strip())]
+
+
+def _one(*texts: str) -> str:
+    """Several texts as one, for what holds only one."""
+    return "\n\n".join(_with([], *texts))
 
 
 def _missing(export: Export) -> str:

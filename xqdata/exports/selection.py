@@ -10,7 +10,9 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from xqdata import card as cards
 from xqdata import labels, manifest, scans
+from xqdata.card import Card
 from xqdata.errors import InputError
 from xqdata.exports.columns import Columns, columns
 from xqdata.exports.request import Request
@@ -68,7 +70,7 @@ class Selection:
     """The images of one export, by image_id. `left_out`: how many are not in it, by reason.
 
     `split`: the table whose parts they have, or None; `leaky`: it was made at random. `parts`: in the order in which
-    people list them.
+    people list them. `card`: what people say of the dataset.
     """
 
     items: list[Item]
@@ -79,6 +81,7 @@ class Selection:
     leaky: bool = False
     left_out: Counter[str] = field(default_factory=Counter)
     notes: list[str] = field(default_factory=list)
+    card: Card = field(default_factory=Card)
 
     def leave_out(self, reason: str, out: Callable[[Item], bool]) -> None:
         """Take out the images that `out` says, and count them."""
@@ -114,7 +117,8 @@ def select(project: Project, taxonomy: Taxonomy, request: Request) -> Selection:
     items = _items(project, images, names, parts, groups)
     found = _in_order({item.part for item in items if item.part is not None})
     leaky = bool(name and manifest.provenance(project, name).options.get("leaky"))
-    return Selection(items, names, name, found, inputs, leaky, +left, _notes(project, names, name, leaky, inputs))
+    notes = _notes(project, names, name, leaky, inputs)
+    return Selection(items, names, name, found, inputs, leaky, +left, notes, cards.load(project.folder))
 
 
 def _standing(project: Project, raw: pa.Table, taxonomy: Taxonomy, left: Counter[str]) -> pa.Table:

@@ -9,12 +9,12 @@ from pathlib import Path
 from typing import Any
 
 import xqdata
+from xqdata import card as cards
 from xqdata import config, manifest
+from xqdata.card import Card
 from xqdata.errors import InputError
 from xqdata.manifest import Project
 from xqdata.report import page
-from xqdata.report.dataset import card as cards
-from xqdata.report.dataset.card import Card
 from xqdata.report.dataset.contents import contents
 from xqdata.report.dataset.division import splits
 from xqdata.report.dataset.evaluation import evaluation
@@ -150,6 +150,8 @@ def _card(card: Card) -> dict[str, Any]:
             ("creators", ", ".join(one.strip() for one in card.creators if one.strip())),
             ("licence", card.licence.strip()),
             ("citation", card.citation.strip()),
+            ("version", card.version.strip()),
+            ("published", card.published.strip()),
             ("contact", card.contact.strip()),
         ],
         "sections": sections,

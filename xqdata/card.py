@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import textwrap
 from collections.abc import Iterator
+from datetime import date
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
-from pydantic import Field
+from pydantic import AfterValidator, Field
 
 from xqdata.config import Model, read_toml
 
@@ -21,6 +22,13 @@ _WIDTH = 100
 
 def _asks(question: str) -> Any:
     return Field(default="", description=question)
+
+
+def _date(text: str) -> str:
+    try:
+        return text and date.fromisoformat(text.strip()).isoformat()
+    except ValueError:
+        raise ValueError("a date, as 2026-05-17") from None
 
 
 class Motivation(Model):
@@ -91,6 +99,8 @@ class Card(Model):
     creators: list[str] = Field(default_factory=list, description="Who is to be named as its makers")
     licence: str = _asks("The licence, as an SPDX name where there is one, such as CC-BY-4.0")
     citation: str = _asks("How it is to be cited")
+    published: Annotated[str, AfterValidator(_date)] = _asks("When it was published, as 2026-05-17")
+    version: str = _asks("Which version of it this is, as 1.0.0")
     contact: str = _asks("Whom to write to")
     motivation: Motivation = Motivation()
     composition: Composition = Composition()
