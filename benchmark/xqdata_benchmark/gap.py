@@ -102,9 +102,10 @@ def with_copies(asked: Options) -> Options:
 def drawn(data: Samples, component: Ints, seed: int) -> Draw:
     """Test images, their siblings, and as many strangers of each class.
 
-    Of each class, components are drawn one after the other until a fifth of its images is reached, at least one and
-    never all; half of each drawn component's images of that class are tested, the others are the siblings. Components
-    that hold several classes go as a whole to one side. Raises InputError where no class has two components.
+    Of each class, components of several of its images are drawn one after the other until a fifth of its images is
+    reached, at least one and never all; half of each one's images of that class are tested, the others are the
+    siblings. Components that hold several classes go as a whole to one side. Raises InputError where too few can be
+    drawn.
     """
     rng = np.random.default_rng(seed)
     numbers = np.unique(component, return_inverse=True)[1]
@@ -117,7 +118,7 @@ def drawn(data: Samples, component: Ints, seed: int) -> Draw:
         if len(held) < 2:
             continue
         reached = int(sizes[chosen].sum())
-        for one in rng.permutation(held[~chosen[held]]).tolist():
+        for one in rng.permutation(held[~chosen[held] & (sizes[held] > 1)]).tolist():
             if reached >= mine.sum() / 5 or chosen[held].sum() >= len(held) - 1:
                 break
             chosen[one] = True

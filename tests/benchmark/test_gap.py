@@ -54,6 +54,16 @@ def test_a_draw_is_its_seeds(data: Samples) -> None:
     assert (one.test != other.test).any()
 
 
+def test_few_families_among_many_single_images_are_found(data: Samples) -> None:
+    component = np.arange(len(data))
+    for k in range(3):  # of each class three families, as where a few of a folder's patches overlap
+        component[np.flatnonzero(data.label == k)[:12]] = -np.repeat(np.arange(3), 4) - 1 - 3 * k
+    for seed in range(5):
+        draw = drawn(data, component, seed)
+        assert (component[draw.test] < 0).all()
+        assert draw.test.sum() >= 10
+
+
 def test_one_component_cannot_be_drawn(data: Samples) -> None:
     with pytest.raises(InputError, match="several components of a class are needed"):
         drawn(data, np.zeros(len(data), np.int64), 0)
