@@ -56,8 +56,8 @@ def test_a_draw_is_its_seeds(data: Samples) -> None:
 
 def test_few_families_among_many_single_images_are_found(data: Samples) -> None:
     component = np.arange(len(data))
-    for k in range(3):  # of each class three families, as where a few of a folder's patches overlap
-        component[np.flatnonzero(data.label == k)[:12]] = -np.repeat(np.arange(3), 4) - 1 - 3 * k
+    for k in range(3):  # two families of each class; all other images are of none
+        component[np.flatnonzero(data.label == k)[:16]] = -np.repeat(np.arange(2), 8) - 1 - 2 * k
     for seed in range(5):
         draw = drawn(data, component, seed)
         assert (component[draw.test] < 0).all()
