@@ -1,0 +1,1 @@
+"""What benchmark/study.py is made of."""
