@@ -53,7 +53,7 @@ def kept(work: Path) -> pd.DataFrame:
     else:
         rows = pd.read_parquet(PREDICTIONS) if PREDICTIONS.exists() else pd.DataFrame()
     if len(rows):
-        rows = rows.astype({name: str for name in _TEXT})  # dictionaries of several files cannot be compared
+        rows = rows.astype(dict.fromkeys(_TEXT, str))  # dictionaries of several files cannot be compared
         rows["right"] = rows["true"] == rows["predicted"]
     return rows
 
