@@ -39,7 +39,7 @@ from xqdata.manifest import Project
 # Whole scans teach a small network nothing in reasonable time, 96 pixels take four times as long as 48. Trainings of a
 # part have the same number of images, so that the epochs below are the same number of steps on both sides.
 SETS = ("input.size=48", "train.validate_every=1000")
-EPOCHS = {"splits": 14, "types": 14, "specimens": 60, "copies": 20, "rescans": 20}
+EPOCHS = {"splits": 14, "types": 20, "specimens": 60, "copies": 20, "rescans": 20}
 _TINY = 2  # epochs where the script is only tried out
 
 

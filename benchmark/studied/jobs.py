@@ -26,6 +26,7 @@ SPECIMENS = (1, 2, 4, 12)
 COPIED = (0.0, 0.1, 0.2, 0.4)
 _TESTED_SPECIMENS = 4  # of a class, at most: the others are in training on both sides
 _TESTED_EACH = 8  # images of each of them
+_TYPE_TRAINING = 100  # images of a class where scan types are held out: there are 14 trainings in a round
 _COPY_TRAINING = 60  # images of a class on the copies' axis
 _COPY_TESTED = 40
 _DRAW = {"splits": 1, "types": 2, "specimens": 3, "copies": 4, "rescans": 5}
@@ -124,7 +125,7 @@ def types(world: World, s: int, t: int) -> Iterator[Job]:
     part, kinds = world.part("safe"), sorted(set(world.scan_type.tolist()) - {""})
     train, test = _train(part, s), part == str(s)
     held = {kind: train & (world.scan_type != kind) for kind in kinds if (test & (world.scan_type == kind)).any()}
-    trains = _equal(world.data.label, {"": train, **held}, rng)
+    trains = _equal(world.data.label, {"": train, **held}, rng, most=_TYPE_TRAINING)
     yield Job("types", "with", "", s, t, trains[""], test & np.isin(world.scan_type, list(held)))
     for kind in held:
         yield Job("types", "without", kind, s, t, trains[kind], test & (world.scan_type == kind))
@@ -215,12 +216,14 @@ def rng_shuffled(rng: np.random.Generator, groups: Sequence[Ints]) -> list[Ints]
     return [groups[i] for i in rng.permutation(len(groups))]
 
 
-def _equal(label: Ints, trains: dict[str, Flags], rng: np.random.Generator) -> dict[str, Flags]:
-    """Of each training as many images of each class as the one that has the fewest."""
+def _equal(
+    label: Ints, trains: dict[str, Flags], rng: np.random.Generator, most: int | None = None
+) -> dict[str, Flags]:
+    """Of each training as many images of each class as the one that has the fewest, and not more than `most`."""
     found = {name: np.zeros(len(label), bool) for name in trains}
     for k in np.unique(label):
         held = {name: np.flatnonzero(flags & (label == k)) for name, flags in trains.items()}
-        count = min(len(mine) for mine in held.values())
+        count = min(*(len(mine) for mine in held.values()), most or len(label))
         for name, mine in held.items():
             found[name][rng.permutation(mine)[:count]] = True
     return found
