@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import shutil
 import uuid
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,7 +25,7 @@ from xqdata import hashing
 from xqdata.engine import map_shards
 from xqdata.images import BadImage, Page
 from xqdata.manifest import Project
-from xqdata.scans import Scan
+from xqdata.scans import Scan, witnesses
 from xqdata.schema import ORIENTATIONS
 from xqdata.shingles import shingles
 
@@ -78,23 +78,26 @@ def sketches(
     """Sketch every scan; pictures of equal pixels, and those that an earlier run sketched, are not opened again."""
     versions = f"{_VERSION} {xqdata.__version__} {cv2.__version__}"
     store = project.state / "sketches" / xxhash.xxh3_64_hexdigest(versions.encode())
-    known = _load(store)
-    done = set(known["pixel_hash"].to_pylist())
+    stored = sorted(store.glob("*.arrow"))
+    done = set(_load(stored)["pixel_hash"].to_pylist())
     waiting = {h: s for h, s in zip(pixel_hashes, scans, strict=True) if h not in done}
     work = list(waiting.items())
     shards = [_Shard(tuple(work[i : i + _SHARD]), store) for i in range(0, len(work), _SHARD)]
     count = 0
     unread: dict[str, str] = {}
     progress(0, len(work))
-    with closing(map_shards(_sketch_shard, shards, workers=1 if len(work) < _FEW else workers)) as finished:
-        for shard, failed in finished:
+    few = len(work) < _FEW
+    sees = [] if few else witnesses(project, scans)
+    with closing(map_shards(_sketch_shard, shards, workers=1 if few else workers, sees=sees)) as finished:
+        for shard, (file, failed) in finished:
+            stored.append(file)  # by name: a network file system may list a folder as it was a while ago
             unread |= failed
             count += len(shard.work)
             progress(count, len(work))
     for other in store.parent.glob("*"):
         if other != store:  # of other versions
             shutil.rmtree(other, ignore_errors=True)
-    return _aligned(_load(store), pixel_hashes, unread)
+    return _aligned(_load(stored), pixel_hashes, unread)
 
 
 @dataclass(frozen=True)
@@ -103,8 +106,10 @@ class _Shard:
     store: Path
 
 
-def _sketch_shard(shard: _Shard) -> dict[str, str]:
-    """In a worker: sketches go to the store; why the others could not be made comes back, by pixel hash."""
+def _sketch_shard(shard: _Shard) -> tuple[Path, dict[str, str]]:
+    """In a worker: sketches go to a file of the store; it comes back, and why the others could not be made, by pixel
+    hash.
+    """
     rows, failed = [], {}
     for pixel_hash, scan in shard.work:
         try:
@@ -118,7 +123,7 @@ def _sketch_shard(shard: _Shard) -> dict[str, str]:
     with pa.OSFile(str(part), "wb") as sink, pa.ipc.new_file(sink, SKETCH) as writer:
         writer.write_table(pa.Table.from_pylist(rows, schema=SKETCH))
     part.replace(final)
-    return failed
+    return final, failed
 
 
 def _row(pixel_hash: str, page: Page, polarity: str | None) -> dict[str, Any]:
@@ -182,9 +187,9 @@ def _cut(grey: Grey, box: tuple[int, int, int, int]) -> Grey:
     return np.ascontiguousarray(grey[top:bottom, left:right])  # type: ignore[return-value]
 
 
-def _load(store: Path) -> pa.Table:
+def _load(stored: Iterable[Path]) -> pa.Table:
     tables = []
-    for path in sorted(store.glob("*.arrow")):
+    for path in stored:
         try:
             with pa.memory_map(str(path)) as source:
                 table = pa.ipc.open_file(source).read_all()

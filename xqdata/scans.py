@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cache
+from itertools import islice
 from pathlib import Path
 
 import pyarrow as pa
@@ -112,6 +114,16 @@ def located(project: Project, rows: pa.Table) -> list[Scan]:
         facts = (row["page"], row["bytes"], row["mtime"], row["polarity"])
         found.append(Scan(row["image_id"], file, *facts, decoding.limits, layout))
     return found
+
+
+def witnesses(project: Project, found: Sequence[Scan]) -> list[Path]:
+    """Files by which a worker on another machine knows that it sees the project and its raw folders: the table images,
+    and one of `found` in each raw folder.
+    """
+    files = [project.path("images")]
+    for place in manifest.provenance(project, "images").roots.values():
+        files += [*islice((scan.file for scan in found if scan.file.is_relative_to(place)), 1)]
+    return files
 
 
 def standing(project: Project) -> list[Scan]:

@@ -181,7 +181,9 @@ def _build(
         unread: dict[int, str] = {}
         done = 0
         progress(0, len(work))
-        with closing(map_shards(_fill, shards, workers=1 if len(work) < _FEW else workers)) as finished:
+        # Machines that map one file of a network file system overwrite each other's pages.
+        count = 1 if len(work) < _FEW else workers
+        with closing(map_shards(_fill, shards, workers=count, local=True)) as finished:
             for shard, failed in finished:
                 unread |= failed
                 done += len(shard.at)

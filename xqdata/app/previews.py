@@ -82,7 +82,7 @@ def _make(work: Sequence[tuple[Path, Scan]], workers: int | None, progress: Prog
     unread: dict[Path, str] = {}
     done = 0
     progress(0, len(work))
-    with closing(map_shards(_make_shard, shards, workers=1 if len(work) < _FEW else workers)) as finished:
+    with closing(map_shards(_make_shard, shards, workers=1 if len(work) < _FEW else workers, local=True)) as finished:
         for shard, failed in finished:
             unread |= failed
             done += len(shard)

@@ -28,7 +28,7 @@ from xqdata.engine import map_shards
 from xqdata.groups import Ints
 from xqdata.images import BadImage
 from xqdata.manifest import Project
-from xqdata.scans import Scan
+from xqdata.scans import Scan, witnesses
 
 Floats = NDArray[np.float32]
 Flags = NDArray[np.bool_]
@@ -135,7 +135,9 @@ def _read(
     shards = [tuple(work[i : i + _SHARD]) for i in range(0, len(work), _SHARD)]
     maps, shown = np.zeros((len(rows), SIDE, SIDE), np.float32), np.zeros((len(rows), SIDE, SIDE), bool)
     read, done = np.zeros(len(rows), bool), 0
-    with closing(map_shards(_small, shards, workers=1 if len(rows) < _FEW else workers)) as finished:
+    few = len(rows) < _FEW
+    sees = [] if few else witnesses(project, found)
+    with closing(map_shards(_small, shards, workers=1 if few else workers, sees=sees)) as finished:
         for shard, made in finished:
             for n, small, inside in made:
                 maps[n], shown[n], read[n] = small, inside, True

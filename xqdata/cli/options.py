@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import functools
 import json
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 import click
 from rich.console import Console
 from rich.padding import Padding
 from rich.text import Text
 
+from xqdata import engine as engines
 from xqdata import paths
 from xqdata.config import Config
 from xqdata.errors import one_line
@@ -25,15 +27,39 @@ _UNWRAPPED = 10_000
 
 json_option = click.option("--json", "as_json", is_flag=True, help="Print the result as JSON on stdout.")
 quiet_option = click.option("--quiet", "-q", is_flag=True, help="Print errors only.")
-workers_option = click.option(
-    "--workers", type=click.IntRange(min=1), help="Worker processes (default: one for each processor)."
-)
 taxonomy_option = click.option(
     "--taxonomy",
     "taxonomy_path",
     type=click.Path(path_type=Path),
     help="A taxonomy of your own (TOML) instead of the reference one.",
 )
+
+
+def workers_option(command: F) -> F:
+    """`--workers`, and where they are: `--engine` and `--ray-address`, which hold for all that the command does."""
+
+    @functools.wraps(command)
+    def chosen(*args: Any, engine: str | None, ray_address: str | None, **kwargs: Any) -> Any:
+        with engines.on(_engine(engine, ray_address)):
+            return command(*args, **kwargs)
+
+    for option in (
+        click.option("--ray-address", metavar="ADDRESS",
+                     help="The Ray cluster, for --engine ray (default: auto, the one that this machine is a node of)."),
+        click.option("--engine", type=click.Choice(engines.NAMES),
+                     help="Where workers run: processes of this machine (the default), or a Ray cluster."),
+        click.option("--workers", type=click.IntRange(min=1),
+                     help="Shards worked on at once (default: one for each processor; 1: in this process)."),
+    ):  # fmt: skip
+        chosen = option(chosen)
+    return cast(F, chosen)
+
+
+def _engine(name: str | None, address: str | None) -> engines.Engine:
+    told = engines.chosen()
+    if address is not None and (name or told.name) != "ray":
+        raise click.UsageError("--ray-address is for --engine ray")
+    return engines.Engine(name or told.name, address or told.address)
 
 
 def project() -> Project:

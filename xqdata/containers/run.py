@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
@@ -65,7 +66,8 @@ def masks(project: Project, *, workers: int | None = None, progress: Progress = 
     rows = rows.filter(pc.invert(rows["missing"])).sort_by("image_id")
     polarity = polarities(rows)
     opened = {s.image_id: replace(s, polarity=polarity.get(s.image_id)) for s in scans.located(project, rows)}
-    work = _Work(groups(rows), opened, 1 if rows.num_rows < _FEW else workers, progress)
+    sees = scans.witnesses(project, list(opened.values()))
+    work = _Work(groups(rows), opened, sees, 1 if rows.num_rows < _FEW else workers, progress)
     work.estimate()
     made = work.lift()
     standing = {row["pixel_hash"]: row["image_id"] for row in speakers(rows.select(COLUMNS).to_pylist()).values()}
@@ -77,11 +79,17 @@ class _Work:
     """One run over all groups: first their containers, then the masks."""
 
     def __init__(
-        self, listed: Sequence[Group], opened: dict[str, Scan], workers: int | None, progress: Progress
+        self,
+        listed: Sequence[Group],
+        opened: dict[str, Scan],
+        sees: Sequence[Path],
+        workers: int | None,
+        progress: Progress,
     ) -> None:
         self.groups = listed
         self.opened = opened
         self.workers = workers
+        self.sees = sees
         self.progress = progress
         self.containers: dict[Group, tuple[Container, ...]] = {}
         self.done = 0
@@ -95,7 +103,7 @@ class _Work:
     def lift(self) -> dict[str, dict[str, Any]]:
         """The row of `masks` of every image of the groups."""
         made: dict[str, dict[str, Any]] = {}
-        with closing(map_shards(_lifted, self._shards(), workers=self.workers)) as finished:
+        with closing(map_shards(_lifted, self._shards(), workers=self.workers, sees=self.sees)) as finished:
             for shard, found in finished:
                 made.update({row["image_id"]: row for row in found})
                 self._advance(len(shard.scans))
@@ -103,7 +111,7 @@ class _Work:
 
     def _estimated(self, listed: Sequence[Group]) -> None:
         samples = [_Sample(g, s, self._candidates(g), self._most(g)) for g in listed if (s := self._sampled(g))]
-        with closing(map_shards(_containers, samples, workers=self.workers)) as finished:
+        with closing(map_shards(_containers, samples, workers=self.workers, sees=self.sees)) as finished:
             for sample, found in finished:
                 self.containers[sample.group] = found
                 self._advance(len(sample.scans))

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Callable, Generator, Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -64,17 +66,23 @@ def compare(
     masks: Mapping[int, str],
     *,
     workers: int | None = None,
+    sees: Sequence[Path] = (),
     progress: Progress = lambda done, total: None,
 ) -> Generator[Outcome, None, None]:
-    """The verdict on each pair, in no particular order. `masks`: run lengths of foregrounds, by place."""
+    """The verdict on each pair, in no particular order.
+
+    `masks`: run lengths of foregrounds, by place. `sees`: as of `map_shards`.
+    """
     ordered = _neighbourly(pairs, len(scans))
     shards = [_shard(ordered[i : i + _SHARD], scans, masks) for i in range(0, len(ordered), _SHARD)]
     done = 0
     progress(0, len(ordered))
-    for shard, outcomes in map_shards(_compare_shard, shards, workers=1 if len(ordered) < _SHARD else workers):
-        yield from outcomes
-        done += len(shard.pairs)
-        progress(done, len(ordered))
+    few = len(ordered) < _SHARD
+    with closing(map_shards(_compare_shard, shards, workers=1 if few else workers, sees=sees)) as finished:
+        for shard, outcomes in finished:
+            yield from outcomes
+            done += len(shard.pairs)
+            progress(done, len(ordered))
 
 
 def _shard(pairs: Sequence[Pair], scans: Sequence[Scan], masks: Mapping[int, str]) -> _Shard:

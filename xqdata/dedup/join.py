@@ -7,8 +7,9 @@ Pairs come in chunks, so memory stays flat however many there are; how many ther
 Equal hashes are joined as one. A value that very many rows share, as blank scans do, is a crowd: its rows are told as
 one group, and only the first of them is paired with others.
 
-The work falls into tasks that know nothing of each other. `pairs_within` runs them in threads of this process. For
-processes or a cluster, write the join to a folder and hand its shards to `engine.map_shards`:
+The work falls into tasks that know nothing of each other. `pairs_within` runs them in threads of this process, or as
+tasks of a cluster that share one copy of the hashes on each node. For processes, write the join to a folder and hand
+its shards to `engine.map_shards`:
 
     prepared = Join.of_one(hashes, 8)
     for shard, survivors in map_shards(examine, prepared.shards(folder)):   # examine reads pairs_of(shard)
@@ -17,8 +18,9 @@ processes or a cluster, write the join to a folder and hand its shards to `engin
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import closing
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import NamedTuple
 
@@ -30,13 +32,15 @@ from xqdata.dedup.distinct import Distinct, Members, Rows, distinct, pairs_acros
 from xqdata.dedup.hits import INVERSE, PADDING, Hits, Side
 from xqdata.dedup.pigeonhole import Plan
 from xqdata.dedup.streams import in_threads
-from xqdata.engine import default_workers
+from xqdata.engine import Bound, chosen, default_workers, map_shards
 
 # Rows of one value beyond which they are a crowd: a thousand are half a million pairs that say the same.
 CROWD = 1000
 CHUNK = 1 << 18
 # Tasks that a join without tables is cut into.
 _PARTS = 16
+# Below this many hashes, sending them to a cluster takes longer than joining them here.
+_FEW = 50_000
 
 
 class Pairs(NamedTuple):
@@ -296,13 +300,29 @@ def _distances_are_even(values: list[NDArray[np.uint64]]) -> bool:
 
 
 def run(join: Join, *, chunk: int = CHUNK, workers: int | None = None) -> Iterator[Pairs]:
-    """The pairs of all tasks in threads of this process; arguments as of `pairs_within`."""
-    count = default_workers() if workers is None else workers
+    """The pairs of all tasks, in threads of this process or on the cluster; arguments as of `pairs_within`."""
     tasks = join.tasks()
+    if chosen().is_cluster and workers != 1 and len(join.sides[0].rows) >= _FEW:
+        return _gathered(_on_cluster(join, tasks, chunk, workers), chunk)
+    count = default_workers() if workers is None else workers
     pieces = in_threads(
         lambda task: _gathered(join.pairs(task, chunk=chunk), chunk), tasks, min(count, len(tasks) or 1)
     )
     return _gathered(pieces, chunk)
+
+
+def _on_cluster(join: Join, tasks: Sequence[Task], chunk: int, workers: int | None) -> Iterator[Pairs]:
+    # All of a task's pairs come back at once: together they are as many as the budget allows.
+    work = Bound(_pairs, (replace(join, crowds=()), chunk))
+    with closing(map_shards(work, tasks, workers=workers)) as finished:
+        for _, found in finished:
+            yield from found
+
+
+def _pairs(given: tuple[Join, int], task: Task) -> list[Pairs]:
+    """In a worker: the pairs of one task."""
+    join, chunk = given
+    return list(_gathered(join.pairs(task, chunk=chunk), chunk))
 
 
 def _gathered(pieces: Iterable[Pairs], chunk: int) -> Iterator[Pairs]:

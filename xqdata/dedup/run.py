@@ -111,7 +111,7 @@ def dedup(project: Project, taxonomy: Taxonomy, options: Options = Options()) ->
         with _timed(result, "proposing"):
             candidates = _proposed(known, speakers, sketches, masks, options, result)
         with _timed(result, "comparing"):
-            outcomes = _compared(known, candidates, options, result)
+            outcomes = _compared(project, known, candidates, options, result)
         links, undecided = _judged(known, outcomes, exact, result)
         differ = {pair for pair, row in undecided.items() if row["reason"].startswith(ONE_SCAN)}
         told = _overruled(known, log, links, undecided)
@@ -326,7 +326,9 @@ def _moment(row: Row) -> float:
     return float("nan") if row["sequence"] is None else float(row["sequence"])
 
 
-def _compared(known: _Known, proposed: _Proposed, options: Options, result: Result) -> list[tuple[Outcome, list[str]]]:
+def _compared(
+    project: Project, known: _Known, proposed: _Proposed, options: Options, result: Result
+) -> list[tuple[Outcome, list[str]]]:
     pairs = proposed.pairs(options.ties)
     result.compared = len(pairs)
     proposers = proposed.proposers()
@@ -335,6 +337,7 @@ def _compared(known: _Known, proposed: _Proposed, options: Options, result: Resu
         pairs,
         proposed.masks,
         workers=options.workers,
+        sees=scans.witnesses(project, known.scans),
         progress=lambda done, total: options.progress("comparing", done, total),
     )
     with closing(outcomes):

@@ -146,6 +146,7 @@ def _written(shard: Shard, order: Order) -> Written | Failed:
         return Failed(order.scan.file, error.message)
     target = shard.folder / f"{order.place.path}{picture.ending}"
     target.parent.mkdir(parents=True, exist_ok=True)
+    target.unlink(missing_ok=True)  # of a worker that was lost: it may be a link to the scan, which is never written to
     linked = shard.rules.link and picture.way == AS_IS and _linked(order.scan.file, target)
     if not linked:
         target.write_bytes(picture.data)

@@ -108,7 +108,8 @@ def _write(folder: Path, orders: Sequence[Order], rules: Rules, request: Request
     failed: list[Failed] = []
     shards = (Shard(folder, piece, rules) for piece in _pieces(orders))
     request.progress("exporting", 0, len(orders))
-    with closing(map_shards(write, shards, workers=_workers(orders, request))) as finished:
+    sees = [folder, orders[0].scan.file, orders[-1].scan.file]
+    with closing(map_shards(write, shards, workers=_workers(orders, request), sees=sees)) as finished:
         for _, done in finished:
             found |= {one.image_id: one for one in done if isinstance(one, Written)}
             failed += [one for one in done if isinstance(one, Failed)]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import tempfile
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -15,9 +15,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import xxhash
 
-from xqdata import manifest, schema
+from xqdata import engine, manifest, paths, schema
 from xqdata.config import FILE, Config
-from xqdata.engine import default_workers, map_shards
 from xqdata.ingest import assemble, merge
 from xqdata.ingest.describe import Describer, check_defaults
 from xqdata.ingest.measured import compact, fingerprint, load, reusable, sweep
@@ -26,7 +25,7 @@ from xqdata.ingest.shard import Shard, measure_shard
 from xqdata.ingest.walk import Found, Listing, walk
 from xqdata.manifest import Origin, Project
 from xqdata.readers import BadRow, Outside, Tree, choose
-from xqdata.scans import Rules, rules
+from xqdata.scans import rules
 from xqdata.taxonomy import Taxonomy
 
 SHARD_FILES = 32
@@ -252,8 +251,12 @@ def _measure(
     done = set(known["path"].to_pylist())
     waiting = [f for f in listing.files if f.path not in done]
     options.progress(root.name, 0, len(waiting))
-    with _store(kept, options.dry_run) as store:
-        written = _measure_waiting(root, waiting, frozenset(roles), decoding, store, options) if waiting else []
+    with _store(project, kept, options.dry_run) as store:
+        made = (
+            Shard(root.location, files, frozenset(f.path for f in files if f.path in roles), decoding, store)
+            for files in _pieces(waiting)
+        )
+        written = _measure_waiting(project, root, waiting, made, options) if waiting else []
         order = [("path", "ascending"), ("page", "ascending"), ("item", "ascending")]
         measured = pa.concat_tables([known, load(written)]).sort_by(order)
         if (written or len(stored) > 1) and not options.dry_run:
@@ -261,18 +264,19 @@ def _measure(
     return measured, len(waiting)
 
 
+def _pieces(files: Sequence[Found]) -> Iterator[tuple[Found, ...]]:
+    return (tuple(files[n : n + SHARD_FILES]) for n in range(0, len(files), SHARD_FILES))
+
+
 def _measure_waiting(
-    root: Root, waiting: Sequence[Found], sources: frozenset[str], decoding: Rules, store: Path, options: Options
+    project: Project, root: Root, waiting: Sequence[Found], shards: Iterable[Shard], options: Options
 ) -> list[Path]:
-    """Measure files in shards; returns where the results are."""
-    shards = (
-        Shard(root.location, tuple(waiting[n : n + SHARD_FILES]), sources, decoding, store)
-        for n in range(0, len(waiting), SHARD_FILES)
-    )
-    workers = 1 if len(waiting) < _FEW else options.workers or default_workers()
+    """Measure the files `waiting`, which `shards` divide; returns where the results are."""
+    workers = 1 if len(waiting) < _FEW else options.workers
+    sees = [project.state / "lock", *(paths.locate(root.location, waiting[n].path) for n in (0, -1))]
     written = []
     count = 0
-    with closing(map_shards(measure_shard, shards, workers=workers)) as finished:
+    with closing(engine.map_shards(measure_shard, shards, workers=workers, sees=sees)) as finished:
         for shard, path in finished:
             written.append(path)
             count += len(shard.files)
@@ -281,9 +285,11 @@ def _measure_waiting(
 
 
 @contextmanager
-def _store(kept: Path, dry_run: bool) -> Iterator[Path]:
+def _store(project: Project, kept: Path, dry_run: bool) -> Iterator[Path]:
     if dry_run:
-        with tempfile.TemporaryDirectory(prefix="xqdata-") as folder:
+        # Other machines see the project's folder, and not this one's folder for temporary files.
+        beside = project.folder if engine.chosen().is_cluster else None
+        with tempfile.TemporaryDirectory(prefix=".xqdata-", dir=beside) as folder:
             yield Path(folder)
     else:
         yield kept

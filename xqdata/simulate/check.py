@@ -89,7 +89,9 @@ def check(reference: Path, *, workers: int | None = None, progress: Progress = l
     table = pq.read_table(reference / PIXELS)
     published = dict(zip(table["path"].to_pylist(), table["pixel_hash"].to_pylist(), strict=True))
     with tempfile.TemporaryDirectory(prefix="xqdata-") as folder:
-        made = simulate(Path(folder) / "raw", from_told(told["settings"]), workers=workers, progress=progress)
+        made = simulate(
+            Path(folder) / "raw", from_told(told["settings"]), workers=workers, local=True, progress=progress
+        )
         found = pixel_hashes(made.raw, workers=workers)
     different = sorted(p for p in published.keys() | found.keys() if published.get(p) != found.get(p))
     return Check(len(published.keys() & found.keys()) - sum(p in published and p in found for p in different),
@@ -100,7 +102,7 @@ def pixel_hashes(raw: Path, *, workers: int | None = None) -> dict[str, str]:
     """The pixel hash of every picture below `raw`, by its path; what does not decode is left out."""
     found = sorted(p for p in raw.rglob("*") if p.is_file())
     shards = [(raw, tuple(found[i : i + _SHARD])) for i in range(0, len(found), _SHARD)]
-    return {path: value for _, rows in map_shards(_hash, shards, workers=workers) for path, value in rows}
+    return {path: value for _, rows in map_shards(_hash, shards, workers=workers, local=True) for path, value in rows}
 
 
 def _hash(shard: tuple[Path, tuple[Path, ...]]) -> list[tuple[str, str]]:

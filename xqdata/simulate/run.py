@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import uuid
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
@@ -54,12 +55,17 @@ class _Shard:
 
 
 def simulate(
-    raw: Path, settings: Settings, *, workers: int | None = None, progress: Progress = lambda done, total: None
+    raw: Path,
+    settings: Settings,
+    *,
+    workers: int | None = None,
+    local: bool = False,
+    progress: Progress = lambda done, total: None,
 ) -> Result:
     """Make the dataset in `raw`, and its truth in the folder `truth` beside it.
 
-    Files that an earlier run of the same settings made are kept. Raises InputError if `raw` or `truth` holds something
-    else.
+    Files that an earlier run of the same settings made are kept. `local`: as of `map_shards`. Raises InputError if
+    `raw` or `truth` holds something else.
     """
     beside = raw.parent / TRUTH
     _claim(raw, beside, settings)
@@ -69,7 +75,8 @@ def simulate(
     boxes: list[dict[str, Any]] = []
     kept = done = 0
     progress(0, len(scans))
-    with closing(map_shards(_make, _shards(settings, raw, scans, made), workers=workers)) as finished:
+    shards = _shards(settings, raw, scans, made)
+    with closing(map_shards(_make, shards, workers=workers, sees=[beside / SETTINGS], local=local)) as finished:
         for shard, (rows, there) in finished:
             boxes += rows
             kept += there
@@ -154,6 +161,6 @@ def _write_truth(
 def _write(path: Path, content: bytes) -> None:
     """The whole file or none: a killed run leaves no half picture that would pass for a finished one."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(f".{path.name}{_PART}")
+    part = path.with_name(f".{path.name}.{uuid.uuid4().hex}{_PART}")  # a shard may be worked on twice
     part.write_bytes(content)
     part.replace(path)

@@ -7,34 +7,14 @@ shards at once, so that memory grows with their number; a dead worker that hangs
 from __future__ import annotations
 
 import os
-import time
 
+import numpy as np
 import pytest
 
+from assets.shards import die_at_three, fail_at_three, picked, square, surroundings
 from xqdata import engine
-from xqdata.engine import map_shards
-from xqdata.errors import XqdataError
-
-
-def square(number: int) -> int:
-    time.sleep(0.002 * (number % 3))  # so that shards finish out of order
-    return number * number
-
-
-def fail_at_three(number: int) -> int:
-    if number == 3:
-        raise ValueError("shard 3")
-    return number
-
-
-def die_at_three(number: int) -> int:
-    if number == 3:
-        os._exit(1)
-    return number
-
-
-def threads(_: int) -> tuple[int, str | None]:
-    return os.getpid(), os.environ.get("OMP_NUM_THREADS")
+from xqdata.engine import Bound, Engine, map_shards, processes
+from xqdata.errors import InputError, XqdataError
 
 
 @pytest.mark.parametrize("workers", [1, 2])
@@ -75,7 +55,7 @@ def test_few_shards_are_in_flight(workers):
     for done, _ in enumerate(map_shards(square, shards(), workers=workers)):
         ahead.append(taken - done)
     assert taken == 40
-    assert max(ahead) <= workers * engine._AHEAD + 2
+    assert max(ahead) <= workers * processes.AHEAD + 2
 
 
 @pytest.mark.parametrize("workers", [1, 2])
@@ -87,10 +67,16 @@ def test_a_caller_that_stops_early_ends_the_work(workers):
 
 def test_workers_are_other_processes_with_one_thread_each(monkeypatch):
     monkeypatch.setenv("OMP_NUM_THREADS", "7")
-    seen = [result for _, result in map_shards(threads, range(4), workers=2)]
-    assert os.getpid() not in {pid for pid, _ in seen}
-    assert {value for _, value in seen} == {"1"}
+    seen = [result for _, result in map_shards(surroundings, range(4), workers=2)]
+    assert os.getpid() not in {told["pid"] for told in seen}
+    assert {(told["OMP_NUM_THREADS"], told["cv2"]) for told in seen} == {("1", 1)}
     assert os.environ["OMP_NUM_THREADS"] == "7"
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_what_all_shards_share_is_there(workers):
+    done = dict(map_shards(Bound(picked, np.arange(9) ** 2), range(9), workers=workers))
+    assert done == {n: n * n for n in range(9)}
 
 
 def test_fewer_than_one_worker_is_refused():
@@ -100,3 +86,14 @@ def test_fewer_than_one_worker_is_refused():
 
 def test_the_default_is_a_worker_for_each_processor():
     assert engine.default_workers() == len(os.sched_getaffinity(0))
+
+
+def test_the_environment_chooses(monkeypatch):
+    monkeypatch.setenv("XQDATA_ENGINE", "ray")
+    monkeypatch.setenv("XQDATA_RAY_ADDRESS", "10.0.0.1:6379")
+    assert engine.chosen() == Engine("ray", "10.0.0.1:6379")
+    with engine.on(Engine("processes")):
+        assert not engine.chosen().is_cluster
+    monkeypatch.setenv("XQDATA_ENGINE", "dask")
+    with pytest.raises(InputError, match="there is no engine 'dask'; engines are processes and ray"):
+        engine.chosen()

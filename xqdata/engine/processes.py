@@ -1,8 +1,4 @@
-"""Run one function over many shards of work, here or in worker processes, and take results as they finish.
-
-Nothing here knows what a shard is. The function and the shards are pickled to worker processes, so both are
-module-level functions and plain data.
-"""
+"""Shards in worker processes of this machine."""
 
 from __future__ import annotations
 
@@ -14,68 +10,48 @@ import threading
 from collections.abc import Callable, Generator, Iterable, Iterator
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
+from functools import partial
 from itertools import islice
 from multiprocessing.connection import Connection
-from typing import TypeVar
+from typing import Any, TypeVar
 
+from xqdata.engine.bound import Bound
 from xqdata.errors import XqdataError
 
 S = TypeVar("S")
 R = TypeVar("R")
 
+_GIVEN: list[Any] = []  # in a worker
 # Shards in flight for each worker: enough that none waits for the next, few enough that memory stays flat.
-_AHEAD = 2
-_THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMEXPR_NUM_THREADS")
+AHEAD = 2
+THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMEXPR_NUM_THREADS")
 # glibc gives every buffer of a picture's size back to the kernel, which clears it anew for the next picture: a third of
 # a worker's time. Up to 32 MiB (its upper bound) stay with the worker; other C libraries pass these over.
-_ALLOCATOR = {"MALLOC_MMAP_THRESHOLD_": str(32 << 20), "MALLOC_TRIM_THRESHOLD_": str(256 << 20)}
+ALLOCATOR = {"MALLOC_MMAP_THRESHOLD_": str(32 << 20), "MALLOC_TRIM_THRESHOLD_": str(256 << 20)}
 
 
-def default_workers() -> int:
-    """The number of processors that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-
-
-def map_shards(
-    function: Callable[[S], R], shards: Iterable[S], *, workers: int | None = None
-) -> Generator[tuple[S, R], None, None]:
-    """Yield (shard, function(shard)) as they finish, in any order.
-
-    `workers`: worker processes; 1 runs in this process, None takes one for each processor. An exception of the
-    function is raised here and ends the work; a worker that dies raises XqdataError. Workers end with this process,
-    however it ends, and Ctrl-C is answered by this process alone.
-    """
-    count = default_workers() if workers is None else workers
-    if count < 1:
-        raise XqdataError(f"workers is {count}", hint="give 1 or more")
-    return _serial(function, shards) if count == 1 else _processes(function, shards, count)
-
-
-def _serial(function: Callable[[S], R], shards: Iterable[S]) -> Generator[tuple[S, R], None, None]:
-    for shard in shards:
-        yield shard, function(shard)
-
-
-def _processes(function: Callable[[S], R], shards: Iterable[S], workers: int) -> Generator[tuple[S, R], None, None]:
+def run(function: Callable[[S], R], shards: Iterable[S], workers: int) -> Generator[tuple[S, R], None, None]:
+    """Yield (shard, function(shard)) as `workers` processes finish them; see `xqdata.engine.map_shards`."""
     # A fresh interpreter instead of a fork: progress bars and Arrow keep threads, which a fork would tear.
     context = multiprocessing.get_context("spawn")
     waiting = iter(shards)
+    work, given = _apart(function)
     # Each worker is one of `workers`: its own thread pools would only fight over the processors.
-    with _environment(dict.fromkeys(_THREADS, "1") | _ALLOCATOR):
+    with environment(dict.fromkeys(THREADS, "1") | ALLOCATOR):
         lifeline, alive = context.Pipe(duplex=False)
         pool = concurrent.futures.ProcessPoolExecutor(
-            workers, mp_context=context, initializer=_begin, initargs=(lifeline,)
+            workers, mp_context=context, initializer=_begin, initargs=(lifeline, given)
         )
         try:
             with _interrupts_held():  # the first submit starts all workers
-                running = {pool.submit(function, s): s for s in islice(waiting, workers * _AHEAD)}
+                running = {pool.submit(work, s): s for s in islice(waiting, workers * AHEAD)}
             while running:
                 done, _ = concurrent.futures.wait(running, return_when=concurrent.futures.FIRST_COMPLETED)
                 for future in done:
                     shard = running.pop(future)
                     result = future.result()
                     for following in islice(waiting, 1):
-                        running[pool.submit(function, following)] = following
+                        running[pool.submit(work, following)] = following
                     yield shard, result
         except (KeyboardInterrupt, GeneratorExit):  # nobody waits for what is under way
             alive.close()
@@ -90,12 +66,22 @@ def _processes(function: Callable[[S], R], shards: Iterable[S], workers: int) ->
             lifeline.close()
 
 
-def _begin(lifeline: Connection) -> None:
+def _apart(function: Callable[[S], R]) -> tuple[Callable[[S], R], Any]:
+    """The function to send with each shard, and what to send to each worker when it starts."""
+    return (partial(_given, function.function), function.given) if isinstance(function, Bound) else (function, None)
+
+
+def _begin(lifeline: Connection, given: Any) -> None:
     """In a worker, before its first shard."""
+    _GIVEN.append(given)
     import cv2  # late: a run in this process that decodes nothing starts without it
 
     cv2.setNumThreads(1)  # OpenCV's threads, which no environment variable binds, would fight over the processors too
     threading.Thread(target=_hang_on, args=(lifeline,), daemon=True).start()
+
+
+def _given(function: Callable[[Any, S], R], shard: S) -> R:
+    return function(_GIVEN[-1], shard)
 
 
 def _hang_on(lifeline: Connection) -> None:
@@ -128,7 +114,7 @@ def _interrupts_held() -> Iterator[None]:
             signal.raise_signal(number)
 
 
-class _environment:
+class environment:
     """Environment variables set while workers are started, and put back."""
 
     def __init__(self, values: dict[str, str]) -> None:
