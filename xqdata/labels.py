@@ -151,7 +151,12 @@ def append(project: Project, events: Iterable[Event]) -> int:
     know, and LockedError if another process is writing.
     """
     with manifest.lock(project.state, "label"):
-        return _append(project, log(project), events)
+        return add(project, events)
+
+
+def add(project: Project, events: Iterable[Event]) -> int:
+    """As `append`, for a caller that holds the project's lock."""
+    return _append(project, log(project), events)
 
 
 def undo(
@@ -315,6 +320,23 @@ def effective(images: pa.Table, events: pa.Table, taxonomy: Taxonomy) -> pa.Tabl
 def conflicts(images: pa.Table, events: pa.Table, taxonomy: Taxonomy) -> list[Conflict]:
     """The verdicts that replaced another value than the one their author saw, or whose file was replaced."""
     return _replay(images, events, taxonomy).conflicts
+
+
+def held(images: pa.Table, events: pa.Table, taxonomy: Taxonomy) -> dict[str, dict[str, Any]]:
+    """By image all that verdicts set, as it counts now: rejected images are there too, and say so.
+
+    An image whose file moved holds what its new place holds.
+    """
+    replayed = _replay(images, events, taxonomy)
+    ids = images["image_id"].to_pylist()
+    rows = zip(ids, images.select(list(_CHANGED)).to_pylist(), strict=True)
+    found = {i: replayed.state.get(i) or {**row, "reject": False, "second_look": False} for i, row in rows}
+    return found | {old: found[new] for old, new in replayed.moved.items()}
+
+
+def alike(a: Any, b: Any) -> bool:
+    """Whether two values of a label say the same: an order of names says nothing."""
+    return sorted(a) == sorted(b) if isinstance(a, list) and isinstance(b, list) else bool(a == b)
 
 
 def changes(images: pa.Table, events: pa.Table, taxonomy: Taxonomy) -> list[Change]:

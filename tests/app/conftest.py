@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import importlib.util
 import json
+import os
 import shutil
 import signal
 import subprocess
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -36,6 +38,23 @@ def xq(folder: Path, *words: str, code: int = 0) -> subprocess.CompletedProcess[
 def hear_interrupts() -> None:
     """In a process that is about to start: what a shell starts in the background ignores Ctrl-C, and so would that."""
     signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+@contextmanager
+def viewing(folder: Path, *words: str, **environment: str) -> Iterator[tuple[dict[str, Any], subprocess.Popen[str]]]:
+    """`xqdata view --json` in `folder`, once the App answers."""
+    command = [XQDATA, "view", "--no-browser", "--json", "--workers", "1", *words]
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True, "preexec_fn": hear_interrupts}
+    with subprocess.Popen(command, cwd=folder, env={**os.environ, **environment}, **pipes) as process:  # type: ignore[call-overload]
+        lines = []
+        for line in process.stdout:
+            lines.append(line)
+            if line == "}\n":
+                break
+        try:
+            yield json.loads("".join(lines) or "{}"), process
+        finally:
+            process.send_signal(signal.SIGINT)
 
 
 @pytest.fixture(scope="session")
@@ -142,6 +161,23 @@ def lab(stepped: Path, tmp_path: Path) -> Project:
     """A copy of the project, to be changed; its raw folder stays where it is."""
     shutil.copytree(stepped, tmp_path / "lab", ignore=shutil.ignore_patterns("raw"))
     return Project(tmp_path / "lab")
+
+
+@pytest.fixture
+def passes(lab: Project) -> Project:
+    """The lab with two pictures of each of three passes: the top in colour, and one more."""
+    ids = sorted(manifest.read(lab, "images", ["image_id"])["image_id"].to_pylist())[:6]
+    told = dict(zip(ids, [("top", "colour"), ("side", "colour"), ("top", "colour"), ("top", "high"),
+                          ("side", "high"), (None, "grey")], strict=True))  # fmt: skip
+
+    def change(row: dict[str, Any]) -> dict[str, Any]:
+        if row["image_id"] not in told:
+            return row
+        view, channel = told[row["image_id"]]
+        return row | {"scan_id": f"P{ids.index(row['image_id']) // 2}", "view": view, "channel": channel}
+
+    rewrite(lab, "images", change)
+    return lab
 
 
 @pytest.fixture

@@ -7,10 +7,8 @@ already runs. So two run at once here, and each must see its own.
 from __future__ import annotations
 
 import importlib.util
-import json
 import os
 import shutil
-import signal
 import socket
 import subprocess
 import sys
@@ -18,11 +16,10 @@ import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from app.conftest import XQDATA, hear_interrupts
+from app.conftest import XQDATA, viewing
 
 PRINT = """
 import sys
@@ -34,23 +31,6 @@ fo.Dataset(sys.argv[2], persistent=True)
 print(fo.list_datasets(), flush=True)
 sys.stdin.read()
 """
-
-
-@contextmanager
-def viewing(folder: Path, *words: str, **environment: str) -> Iterator[tuple[dict[str, Any], subprocess.Popen[str]]]:
-    """`xqdata view --json` in `folder`, once the App answers."""
-    command = [XQDATA, "view", "--no-browser", "--json", "--workers", "1", *words]
-    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True, "preexec_fn": hear_interrupts}
-    with subprocess.Popen(command, cwd=folder, env={**os.environ, **environment}, **pipes) as process:  # type: ignore[call-overload]
-        lines = []
-        for line in process.stdout:
-            lines.append(line)
-            if line == "}\n":
-                break
-        try:
-            yield json.loads("".join(lines) or "{}"), process
-        finally:
-            process.send_signal(signal.SIGINT)
 
 
 def failing(folder: Path, *words: str, **environment: str) -> str:

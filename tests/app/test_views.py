@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
+from datetime import datetime
 from typing import Any
 
 import pytest
 
 from app.conftest import rewrite, write_run
-from xqdata import manifest, runs
+from xqdata import labels, manifest, runs
 from xqdata.manifest import Project
 
 Bring = Callable[..., Any]
@@ -32,6 +34,31 @@ def test_views_hold_what_the_tables_say(lab: Project, bring: Bring) -> None:
     }
     for name in opened.views:
         assert opened.dataset.get_saved_view_info(name)["description"]
+
+
+def test_suspects_stand_in_order_with_their_reason(lab: Project, bring: Bring) -> None:
+    rows = manifest.read(lab, "images", ["image_id", "object"]).to_pylist()
+    single = [row for row in rows if row["object"]][:5]
+    listed = [
+        {"rank": rank, "image_id": row["image_id"], "object": row["object"], "wrong": 0.9 - rank / 10,
+         "suggested": "egg" if rank < 3 else row["object"], "reason": f"the model sees no {row['object']} ({rank})"}
+        for rank, row in enumerate(reversed(single), start=1)
+    ]  # fmt: skip
+    lab.state.mkdir(exist_ok=True)
+    (lab.state / "suspects.json").write_text(json.dumps({"format": 1, "suspects": listed}))
+    opened = bring()
+    view = opened.dataset.load_saved_view("Suspects")
+    assert view.values("image_id") == [one["image_id"] for one in listed]
+    assert view.values("suspect_why") == [one["reason"] for one in listed]
+    assert view.values("suggested.label") == ["egg", "egg", None, None, None]
+    suspects = next(group for group in opened.dataset.app_config.sidebar_groups if group.name == "suspects")
+    assert suspects.paths == ["suspect_rank", "suspect_why", "suggested", "suspect_wrong"]
+    # One whose label was changed since is no suspect any more; nor is any, once the list is gone.
+    moment = datetime(2026, 1, 1)
+    labels.append(lab, [labels.Event(moment, "kim", "cli", "object", listed[0]["image_id"], "honey")])
+    assert bring().dataset.load_saved_view("Suspects").values("suspect_rank") == [2, 3, 4, 5]
+    (lab.state / "suspects.json").unlink()
+    assert "Suspects" not in bring().dataset.list_saved_views()
 
 
 def test_the_surest_errors_and_the_least_sure_come_first(bring: Bring) -> None:
@@ -129,23 +156,6 @@ def test_points_are_computed_once(bring: Bring) -> None:
     dataset = bring().dataset
     dataset.reload()
     assert dataset.get_brain_info("embeddings").timestamp == when
-
-
-@pytest.fixture
-def passes(lab: Project) -> Project:
-    """The lab with two pictures of each of three passes: the top in colour, and one more."""
-    ids = sorted(manifest.read(lab, "images", ["image_id"])["image_id"].to_pylist())[:6]
-    told = dict(zip(ids, [("top", "colour"), ("side", "colour"), ("top", "colour"), ("top", "high"),
-                          ("side", "high"), (None, "grey")], strict=True))  # fmt: skip
-
-    def change(row: dict[str, Any]) -> dict[str, Any]:
-        if row["image_id"] not in told:
-            return row
-        view, channel = told[row["image_id"]]
-        return row | {"scan_id": f"P{ids.index(row['image_id']) // 2}", "view": view, "channel": channel}
-
-    rewrite(lab, "images", change)
-    return lab
 
 
 def test_scans_of_several_views_are_groups(passes: Project, bring: Bring) -> None:

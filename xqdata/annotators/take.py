@@ -113,7 +113,9 @@ class _Book:
                 taken.known += 1
                 continue
             last = self._last(name, None).get(image)
-            taken.replaced += bool(last and last["by"] != answer.by and not _same(json.loads(last["after"]), after))
+            taken.replaced += bool(
+                last and last["by"] != answer.by and not labels.alike(json.loads(last["after"]), after)
+            )
             before: dict[str, Any] = {}
             if name in ("object", "objects") and image in self._now:
                 before = {"before": self._now[image][name]}
@@ -138,13 +140,13 @@ class _Book:
     def _in_order(self, image: str, chosen: Any) -> Any:
         """Several objects in the order that the label has, where they are the same: an order says nothing."""
         now = self._now.get(image, {}).get("objects")
-        return now if isinstance(chosen, list) and isinstance(now, list) and _same(now, chosen) else chosen
+        return now if isinstance(chosen, list) and isinstance(now, list) and labels.alike(now, chosen) else chosen
 
     def _stands(self, answer: Answer, image: str, name: str, after: Any) -> bool:
         """Whether this person's last word says the same, or this very answer was imported before and taken back."""
         spelled = json.dumps(after, ensure_ascii=False)
         last = self._last(name, answer.by).get(image)
-        if last is not None and last["field"] == name and _same(json.loads(last["after"]), after):
+        if last is not None and last["field"] == name and labels.alike(json.loads(last["after"]), after):
             return True
         return (answer.by, answer.at, image, name, spelled) in self._told
 
@@ -163,11 +165,6 @@ class _Book:
             if len(self._found.get(candidate, ())) == 1:
                 return self._found[candidate][0]
         return None
-
-
-def _same(a: Any, b: Any) -> bool:
-    """Whether two values of a label say the same: an order of objects says nothing."""
-    return sorted(a) == sorted(b) if isinstance(a, list) and isinstance(b, list) else bool(a == b)
 
 
 def _names(images: pa.Table) -> dict[str, list[str]]:

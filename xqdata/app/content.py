@@ -20,7 +20,7 @@ import pyarrow.compute as pc
 import scipy.sparse as sp
 import xxhash
 
-from xqdata import labels, manifest, runs
+from xqdata import labels, manifest, runs, suspects
 from xqdata.dedup.cluster import contradict
 from xqdata.errors import InputError
 from xqdata.manifest import Project
@@ -33,8 +33,6 @@ from xqdata.taxonomy import Taxonomy
 MOST = 200_000
 # Runs that are loaded where none is named: the App shows a field or two for each.
 NEWEST = 3
-# What the label log speaks of, and people may therefore change in FiftyOne.
-EDITABLE = ("object", "objects", "scan_type", "specimens")
 # Links between pictures of one moment, which show one thing.
 _SAME = (*COPY_KINDS, "rescan", "same-scan")
 _PLAIN = {
@@ -48,6 +46,8 @@ _PLAIN = {
              "label_source", "licence"),
 }  # fmt: skip
 
+# What the label log speaks of besides fields: FiftyOne shows it as tags.
+FLAGS = ("reject", "second_look")
 Values = dict[str, Any]  # of one image, by field
 Progress = Callable[[str, int, int], None]  # what is being done, done, total
 
@@ -63,6 +63,16 @@ class Field:
     shelf: str
     says: str
     source: str = ""
+
+
+# What the label log speaks of, and people may therefore change in FiftyOne.
+EDITABLE = (
+    Field("object", "label", "labels", "what was scanned, by the effective labels"),
+    Field("objects", "labels", "labels", "all that was scanned, where it is not one object alone"),
+    Field("scan_type", "label", "labels", "how it was presented to the scanner"),
+    Field("specimens", "strings", "together", IMAGES.column("specimens").doc),
+)
+EDITED_AS = {each.name: each.kind for each in EDITABLE}
 
 
 @dataclass(frozen=True)
@@ -110,12 +120,17 @@ def content(project: Project, taxonomy: Taxonomy, asked: Asked) -> Content:
     """Read the tables. Raises TableError where ingest has not run, InputError for a condition or a run that is none,
     and for more images than the App can show.
     """
-    every = labels.effective(manifest.read(project, "images"), labels.log(project), taxonomy)
+    images, log = manifest.read(project, "images"), labels.log(project)
+    every = labels.effective(images, log, taxonomy)
     every = every.filter(pc.invert(every["missing"]))
     rows = _chosen(every, asked)
     ids = rows["image_id"].to_pylist()
     book = _Book({image: {} for image in ids})
     _describe(book, rows)
+    for image, held in labels.held(images, log, taxonomy).items():
+        if image in book.values:  # a rejected one is not
+            book.values[image] |= {name: True for name in FLAGS if held[name]}
+    _tell_suspects(book, project)
     links = _table(project, "links")
     _tell_duplicates(book, project, rows, links)
     splits = {name: _tell_split(book, project, name) for name in _named(project, "splits")}
@@ -196,15 +211,13 @@ def _describe(book: _Book, rows: pa.Table) -> None:
     objects = rows["objects"].to_pylist()
     single = rows["object"].to_pylist()
     several = [None if one is not None else found or None for one, found in zip(single, objects, strict=True)]
-    book.tell(Field("object", "label", "labels", "what was scanned, by the effective labels"),
-              zip(ids, single, strict=True))  # fmt: skip
-    book.tell(Field("objects", "labels", "labels", "all that was scanned, where it is not one object alone"),
-              zip(ids, several, strict=True))  # fmt: skip
-    scan_type = Field("scan_type", "label", "labels", "how it was presented to the scanner")
-    book.tell(scan_type, zip(ids, rows["scan_type"].to_pylist(), strict=True))
+    told = {each.name: each for each in EDITABLE}
+    book.tell(told["object"], zip(ids, single, strict=True))
+    book.tell(told["objects"], zip(ids, several, strict=True))
+    book.tell(told["scan_type"], zip(ids, rows["scan_type"].to_pylist(), strict=True))
     for name in ("container", "multiplicity", "clutter"):
-        told = Field(name, "string", "labels", _says(name))
-        book.tell(told, zip(ids, rows[name].to_pylist(), strict=True))
+        factor = Field(name, "string", "labels", _says(name))
+        book.tell(factor, zip(ids, rows[name].to_pylist(), strict=True))
     for shelf, names in _PLAIN.items():
         for name in names:
             column = rows[name]
@@ -262,6 +275,27 @@ def _slices(rows: pa.Table) -> dict[str, tuple[str, str]]:
 
 def _front(view: str | None) -> int:
     return {"top": 0, "front": 0, "overhead": 0}.get((view or "").lower(), 1)
+
+
+# --- suspects
+
+
+def _tell_suspects(book: _Book, project: Project) -> None:
+    """Labels that are probably wrong, by the last `xqdata label suspects`, without those that were changed since."""
+    shelf = "suspects"
+    listed = [one for one in suspects.last_list(project) if one["object"] == _now(book, one["image_id"])]
+    for name, kind, column, says in (
+        ("suspect_rank", "int", "rank", "its place in the list of labels that are probably wrong"),
+        ("suspect_why", "string", "reason", "why its label is probably wrong"),
+        ("suggested", "label", "suggested", "what it probably shows instead"),
+        ("suspect_wrong", "float", "wrong", "the probability that its label is wrong"),
+    ):
+        told = listed if column != "suggested" else [one for one in listed if one["suggested"] != one["object"]]
+        book.tell(Field(name, kind, shelf, says), ((one["image_id"], one[column]) for one in told))
+
+
+def _now(book: _Book, image: str) -> Any:
+    return book.values.get(image, {}).get("object")
 
 
 # --- dedup

@@ -25,8 +25,8 @@ Document = dict[str, Any]
 
 @dataclass(frozen=True)
 class Kind:
-    """`declare`: makes the field, from its description; `make`: what the database keeps of a plain value; `back`: what
-    a person may have made of it as a plain value, None for kinds that nobody edits.
+    """`declare`: makes the field, from its description; `make`: what the database keeps of a plain value; `back`: the
+    plain value of what the database keeps, which a person may have edited; None for kinds that nobody edits.
     """
 
     declare: Callable[[str], Any]
@@ -86,12 +86,13 @@ def sampled(counts: list[int], height: int, box: list[int]) -> NDArray[np.bool_]
     return found
 
 
-def _one_back(value: Any) -> str | None:
-    return None if value is None else value.label
+def _one_back(value: Document | None) -> str | None:
+    return None if value is None else value.get("label")
 
 
-def _many_back(value: Any) -> list[str] | None:
-    return None if value is None or not value.classifications else [one.label for one in value.classifications]
+def _many_back(value: Document | None) -> list[str] | None:
+    found = [one.get("label") for one in (value or {}).get("classifications") or ()]
+    return [name for name in found if name] or None
 
 
 def _list_back(value: Any) -> list[str] | None:

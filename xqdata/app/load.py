@@ -2,7 +2,7 @@
 
 What was put into the dataset is remembered, value by value, in a collection of the same database. So an update knows
 what changed in the tables, and what a person changed in FiftyOne: that stays as it is until somebody brings it into the
-label log. Tags are people's alone, and never touched.
+label log. Tags are people's alone, and never touched, but for those that show what the log says.
 """
 
 from __future__ import annotations
@@ -17,11 +17,12 @@ from typing import Any
 import fiftyone as fo
 import xxhash
 from bson import ObjectId
-from fiftyone.core import odm
 from pymongo import ReplaceOne, UpdateOne
 
-from xqdata.app.content import EDITABLE, Content, Progress, Values, plain
+from xqdata.annotators.answer import flag
+from xqdata.app.content import EDITABLE, FLAGS, Content, Field, Progress, Values, plain
 from xqdata.app.kinds import KINDS, made
+from xqdata.app.people import TOPIC, TOPICS, Sample, remembered, samples, touched
 from xqdata.errors import InputError
 from xqdata.manifest import Project
 
@@ -46,11 +47,6 @@ class Loaded:
     unread: dict[str, str] = field(default_factory=dict)
 
 
-def remembered(dataset: fo.Dataset) -> Any:
-    """The collection of what was put into `dataset`: `_id` is the image, `values` the plain values by field."""
-    return odm.get_db_conn()[f"xqdata.{dataset._doc.id}"]
-
-
 def open_dataset(name: str, project: Project, shared: bool) -> fo.Dataset:
     """The dataset called `name`, made where there is none. Raises InputError where it is not this project's."""
     if not fo.dataset_exists(name):
@@ -61,6 +57,14 @@ def open_dataset(name: str, project: Project, shared: bool) -> fo.Dataset:
         dataset.create_index("image_id", unique=True)
         dataset.save()
         return dataset
+    return present_dataset(name, project, shared)
+
+
+def present_dataset(name: str, project: Project, shared: bool) -> fo.Dataset:
+    """The dataset called `name`. Raises InputError where there is none, or it is not this project's."""
+    if not fo.dataset_exists(name):
+        hint = "run: xqdata view; if it was opened by another --name, give that here too"
+        raise InputError(f"there is no dataset {name} in FiftyOne yet", hint=hint)
     dataset = fo.load_dataset(name)
     owner = dataset.info.get(KEY, {}).get("project")
     if owner is None or (shared and owner != str(project.folder)):
@@ -83,23 +87,26 @@ def load(dataset: fo.Dataset, found: Content, files: Sequence[Path], progress: P
     before = {row["_id"]: row["values"] for row in remembered(dataset).find()}
     present = dict(zip(*dataset_values(dataset, ["image_id", "id"]), strict=True))
     before = {image: values for image, values in before.items() if image in present}
-    _declare(dataset, found)
+    _declare(dataset, {each.name: each for each in (*EDITABLE, *found.fields)}.values())
+    if found.slices and dataset.group_field is None:
+        _into_groups(dataset)
     wanted = {
         image: {**found.values[image], _FILE: str(file), **_sliced(found, image)}
         for image, file in zip(ids, files, strict=True)
     }
     now = {image: {name: plain(value) for name, value in values.items()} for image, values in wanted.items()}
     done = Loaded()
-    people = _edits(dataset, before)
-    done.edited = sum(len(changed) for changed in people.values())
-    _remove(dataset, [image for image in before if image not in found.standing], people, done)
+    seen = samples(dataset)
+    people = touched(dataset, before, seen)
+    done.edited = sum(len(topics) for topics in people.values())
+    _remove(dataset, [image for image in before if image not in found.standing], people, seen, done)
     new = [image for image in ids if image not in before]
     _add(dataset, found, [image for image in new if image not in present], wanted, progress)
     done.added = len(new)
-    _update(dataset, found, _changes(before, now, people), wanted, before, done)
+    _update(dataset, found, _changes(before, now, people, seen), wanted, before, seen, done)
     if found.slices:
         _name_slices(dataset, {name for _, name in found.slices.values()})
-    _remember(dataset, {image: now[image] for image in new})
+    remember(dataset, {image: now[image] for image in new})
     dataset.reload()  # the samples that FiftyOne holds in memory
     done.unchanged = len(ids) - done.added - done.updated
     return done
@@ -123,13 +130,11 @@ def _sliced(found: Content, image: str) -> Values:
 # --- the fields
 
 
-def _declare(dataset: fo.Dataset, found: Content) -> None:
+def _declare(dataset: fo.Dataset, fields: Iterable[Field]) -> None:
     """Make the fields that are not there yet, so that empty ones and their hints are there, too."""
     standing = dataset.get_field_schema()
-    new = {each.name: KINDS[each.kind].declare(each.says) for each in found.fields if each.name not in standing}
+    new = {each.name: KINDS[each.kind].declare(each.says) for each in fields if each.name not in standing}
     dataset._merge_sample_field_schema(new)  # one by one, as its public way does, they take seconds
-    if found.slices and dataset.group_field is None:
-        _into_groups(dataset)
 
 
 def _into_groups(dataset: fo.Dataset) -> None:
@@ -152,50 +157,22 @@ def _name_slices(dataset: fo.Dataset, names: Iterable[str]) -> None:
     dataset.save()
 
 
-# --- what people did
-
-
-def _edits(dataset: fo.Dataset, before: Mapping[str, Values]) -> dict[str, dict[str, Any]]:
-    """By image and field what people made of the values that were put there."""
-    schema = dataset.get_field_schema()
-    fields = [name for name in EDITABLE if name in schema]
-    if not before or not fields:
-        return {}
-    ids, *columns = dataset_values(dataset, ["image_id", *fields])
-    found: dict[str, dict[str, Any]] = {}
-    for name, column in zip(fields, columns, strict=True):
-        back = KINDS[_editable_kind(name)].back
-        assert back is not None
-        for image, value in zip(ids, column, strict=True):
-            if image in before and (seen := back(value)) != before[image].get(name):
-                found.setdefault(image, {})[name] = seen
-    return found
-
-
-def _editable_kind(name: str) -> str:
-    return {"objects": "labels", "specimens": "strings"}.get(name, "label")
-
-
-def edits(dataset: fo.Dataset) -> dict[str, dict[str, tuple[Any, Any]]]:
-    """By image and field what was put into FiftyOne and what stands there now, where people changed it."""
-    before = {row["_id"]: row["values"] for row in remembered(dataset).find()}
-    return {
-        image: {name: (before[image].get(name), seen) for name, seen in changed.items()}
-        for image, changed in _edits(dataset, before).items()
-    }
-
-
 # --- samples
 
 
-def _remove(dataset: fo.Dataset, gone: Sequence[str], people: Mapping[str, Any], done: Loaded) -> None:
+def _remove(
+    dataset: fo.Dataset,
+    gone: Sequence[str],
+    people: Mapping[str, Any],
+    seen: Mapping[str, Sample],
+    done: Loaded,
+) -> None:
     """Take out images that are gone, unless a person changed or tagged them: that would be lost."""
     if not gone:
         return
-    ids, samples, tags = dataset_values(dataset, ["image_id", "id", "tags"])
-    tagged = {image for image, told in zip(ids, tags, strict=True) if told}
-    going = {image for image in gone if image not in people and image not in tagged}
-    dataset.delete_samples([sample for image, sample in zip(ids, samples, strict=True) if image in going])
+    going = {image for image in gone if image not in people and all(flag(tag, {}) for tag in seen[image].tags)}
+    every = zip(*dataset_values(dataset, ["image_id", "id"]), strict=True)
+    dataset.delete_samples([sample for image, sample in every if image in going])
     remembered(dataset).delete_many({"_id": {"$in": sorted(going)}})
     done.removed, done.kept = len(going), len(gone) - len(going)
 
@@ -210,7 +187,7 @@ def _add(
     progress("loading", 0, len(new))
     for start in range(0, len(new), _BATCH):
         some = new[start : start + _BATCH]
-        every = ({**_own(dataset, size[image], now), **_written(wanted[image], kinds)} for image in some)
+        every = ({**_own(dataset, size[image], now), **written(wanted[image], kinds, ())} for image in some)
         dataset._sample_collection.insert_many(every, ordered=False)
         progress("loading", start + len(some), len(new))
 
@@ -228,11 +205,14 @@ def _own(dataset: fo.Dataset, size: tuple[int, int], now: datetime) -> dict[str,
     }
 
 
-def _written(values: Values, kinds: Mapping[str, str]) -> dict[str, Any]:
-    """Plain values as the database keeps them, under the names that it uses."""
+def written(values: Values, kinds: Mapping[str, str], tags: Sequence[str]) -> dict[str, Any]:
+    """Plain values as the database keeps them, under the names that it uses. `tags`: those that the image bears."""
     told: dict[str, Any] = {}
     for name, value in values.items():
-        if name == _FILE:
+        if name in FLAGS:
+            kept = [tag for tag in told.get("tags", tags) if flag(tag, {}) != name]
+            told["tags"] = [*kept, name] if value else kept
+        elif name == _FILE:
             told["filepath"] = value
         elif name == _SLICE:
             told[GROUP] = _group(value[1], _number(value[0]))
@@ -242,11 +222,14 @@ def _written(values: Values, kinds: Mapping[str, str]) -> dict[str, Any]:
 
 
 def _changes(
-    before: Mapping[str, Values], now: Mapping[str, Values], people: Mapping[str, Mapping[str, Any]]
+    before: Mapping[str, Values],
+    now: Mapping[str, Values],
+    people: Mapping[str, set[str]],
+    seen: Mapping[str, Sample],
 ) -> Iterator[tuple[str, str, bool]]:
     """(image, field, whether to write it) of the values that differ from what was put there.
 
-    Where a person changed the value too it is not written, and remembered only if both came to the same.
+    What a person said something about is not written, and remembered only if both came to the same.
     """
     for image, values in now.items():
         old = before.get(image)
@@ -256,9 +239,10 @@ def _changes(
             ours = values.get(name)
             if ours == old.get(name):
                 continue
-            if name not in people.get(image, {}):
+            topic = TOPIC.get(name)
+            if topic not in people.get(image, ()):
                 yield image, name, True
-            elif people[image][name] == ours:
+            elif all(seen[image].values.get(one) == values.get(one) for one in TOPICS[str(topic)]):
                 yield image, name, False
 
 
@@ -268,6 +252,7 @@ def _update(
     changes: Iterable[tuple[str, str, bool]],
     wanted: Mapping[str, Values],
     before: Mapping[str, Values],
+    seen: Mapping[str, Sample],
     done: Loaded,
 ) -> None:
     kinds = {each.name: each.kind for each in found.fields}
@@ -280,16 +265,17 @@ def _update(
             fresh.setdefault(image, {})[name] = value if name != _SLICE else value or [image, "main"]
     now = datetime.now(UTC)
     writes = [
-        UpdateOne({"image_id": image}, {"$set": {**_written(values, kinds), "last_modified_at": now}})
+        UpdateOne({"image_id": image}, {"$set": {**written(values, kinds, seen[image].tags), "last_modified_at": now}})
         for image, values in fresh.items()
     ]
     if writes:
         dataset._sample_collection.bulk_write(writes, ordered=False)
-    _remember(dataset, touched)
+    remember(dataset, touched)
     done.updated = len(touched)
 
 
-def _remember(dataset: fo.Dataset, now: Mapping[str, Values]) -> None:
+def remember(dataset: fo.Dataset, now: Mapping[str, Values]) -> None:
+    """Put down what stands in FiftyOne as the tables say it, for whole images."""
     writes = [
         ReplaceOne({"_id": image}, {"values": {k: v for k, v in values.items() if v is not None}}, upsert=True)
         for image, values in now.items()

@@ -11,13 +11,14 @@ import fiftyone as fo
 import pyarrow.compute as pc
 import xxhash
 
-from xqdata.app.content import Content, Field
+from xqdata.app.content import EDITABLE, Content, Field
 from xqdata.app.load import KEY, note
 from xqdata.taxonomy import Taxonomy
 
 # Groups of the sidebar from top to bottom; those of runs stand behind the labels. True: open at first.
 _SHELVES = {
     "labels": True,
+    "suspects": True,
     "duplicates": True,
     "splits": True,
     "together": False,
@@ -26,7 +27,7 @@ _SHELVES = {
     "file": False,
 }
 # Shown on the pictures of the grid at first: more would hide them.
-_ACTIVE = ("object", "objects", "boxes")
+_ACTIVE = ("object", "objects", "suggested", "boxes")
 # Parts and right or wrong, by Paul Tol's scheme that also the colour-blind tell apart.
 _FIXED = {"train": "#4477AA", "val": "#CCBB44", "test": "#EE6677", "True": "#228833", "False": "#EE6677"}
 _GOLDEN = 0.618033988749895
@@ -59,12 +60,13 @@ def arrange(dataset: fo.Dataset, found: Content, taxonomy: Taxonomy, keep: set[s
 
 
 def _active(found: Content) -> list[str]:
-    names = {each.name for each in found.fields}
+    names = {each.name for each in (*EDITABLE, *found.fields)}
     return [name for name in (*_ACTIVE, *(run.predicted for run in found.runs[-1:])) if name in names]
 
 
 def _sidebar(dataset: fo.Dataset, fields: Sequence[Field]) -> list[fo.SidebarGroupDocument]:
     """Ours in our order; fields that a person made, or that no table fills any more, come last."""
+    fields = [*fields, *(each for each in EDITABLE if each not in fields)]
     runs = list(dict.fromkeys(each.shelf for each in fields if each.shelf.startswith("run ")))
     order = [*list(_SHELVES)[:1], *reversed(runs), *list(_SHELVES)[1:]]
     paths = {shelf: [each.name for each in fields if each.shelf == shelf] for shelf in order}

@@ -8,6 +8,7 @@ import os
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 import urllib.error
 import urllib.parse
@@ -57,6 +58,16 @@ def _listening(address: str, port: int) -> socket.socket | None:
     return made
 
 
+def _plugins() -> tempfile.TemporaryDirectory[str]:
+    """A folder for FiftyOne, which looks into one alone, with two in it: the person's own plug-ins, and ours."""
+    import fiftyone
+
+    folder = tempfile.TemporaryDirectory(prefix="xqdata-plugins-")
+    Path(folder.name, "own").symlink_to(Path(fiftyone.config.plugins_dir).absolute())
+    Path(folder.name, "xqdata").symlink_to(Path(__file__).parent / "plugin")
+    return folder
+
+
 class App:
     """The server on a socket of `reserve`; a context, at whose end it is gone. It needs a connected database."""
 
@@ -65,6 +76,7 @@ class App:
         host = {"0.0.0.0": HOST, "::": "::1"}.get(address, address)
         self.origin = f"http://{f'[{host}]' if ':' in host else host}:{port}"
         self.log = state / LOG
+        self.plugins = _plugins()
         command = [sys.executable, "-m", "xqdata.app.server", str(port), str(listening.fileno())]
         with self.log.open("wb") as log, listening:
             self.process = subprocess.Popen(
@@ -74,7 +86,7 @@ class App:
                 stderr=subprocess.STDOUT,
                 pass_fds=[listening.fileno()],
                 start_new_session=True,  # a terminal's Ctrl-C is answered by this process
-                env={**os.environ, "PYTHONWARNINGS": "ignore"},
+                env={**os.environ, "PYTHONWARNINGS": "ignore", "FIFTYONE_PLUGINS_DIR": self.plugins.name},
             )
 
     def __enter__(self) -> App:
@@ -90,6 +102,7 @@ class App:
         self.process.wait()
         if self.process.stdin:
             self.process.stdin.close()
+        self.plugins.cleanup()
 
     def address_of(self, dataset: str, view: str | None) -> str:
         """Where a browser finds the dataset, or a saved view of it by its slug."""

@@ -19,7 +19,8 @@ CHOSEN = "Chosen images"
 _NOTED = "views"
 # Scan types beyond these are filtered in the sidebar: a list that nobody reads to its end helps nobody.
 _SCAN_TYPES = 20
-_COLOURS = {"part": "#4477AA", "scan type": "#228833", "look": "#CCBB44", "leaks": "#EE6677", "run": "#AA3377"}
+_COLOURS = {"part": "#4477AA", "scan type": "#228833", "look": "#CCBB44", "leaks": "#EE6677", "run": "#AA3377",
+            "suspects": "#66CCEE"}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -70,6 +71,10 @@ def _views(dataset: fo.Dataset, found: Content) -> Iterator[Wanted]:
     every = flat(dataset)
     # A field that holds nothing any more stays in the dataset; what was not asked for may hold something yet.
     schema = dataset.get_field_schema() if found.chosen else {each.name: each for each in found.fields}
+    if "suspect_rank" in schema:
+        says = "Labels that are probably wrong, the most probable first; the field suspect_why says why"
+        view = every.match(F("suspect_rank") != None).sort_by("suspect_rank")  # noqa: E711
+        yield Wanted("Suspects", says, "suspects", view)
     for name, field in found.splits.items():
         yield from _of_split(every, found, name, field, schema)
     yield from _of_duplicates(every, schema)

@@ -12,6 +12,8 @@ COMMANDS = {
     "export": ("xqdata.cli.label_export", "Write tasks for an annotation tool: CVAT or Label Studio."),
     "import": ("xqdata.cli.label_import", "Append an annotation tool's answers to the label log."),
     "agreement": ("xqdata.cli.label_agreement", "Say how far two people agree, and where they do not."),
+    "pull": ("xqdata.cli.label_pull", "Append to the label log what people changed and said in FiftyOne."),
+    "push": ("xqdata.cli.label_push", "Tell FiftyOne what changed in the label log."),
     "log": ("xqdata.cli.label_log", "Show the label log: who said what, when and why."),
     "diff": ("xqdata.cli.label_diff", "Show what the log changes of the export's labels, and its conflicts."),
     "undo": ("xqdata.cli.label_undo", "Take verdicts back, by new ones that restore what stood before."),
@@ -28,7 +30,9 @@ def command() -> None:
     \b
     Start with
       xqdata label suspects           what is probably wrong
-      xqdata label export cvat tasks  have it judged
+      xqdata view                     judge it in FiftyOne
+      xqdata label pull               bring home what was said there
+      xqdata label export cvat tasks  or have it judged in a tool of your own
       xqdata label import cvat tasks.zip --by kim
       xqdata label diff               what it changed
     """

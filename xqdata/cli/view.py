@@ -52,7 +52,8 @@ def command(
     """Browse the dataset in FiftyOne: images, labels, duplicates, splits, audits and runs.
 
     The first call loads everything into a database of the project's own, below .xqdata/. Later calls touch only what
-    changed. Tags, views and labels that people changed in FiftyOne stay. Nothing is sent anywhere. Ctrl-C ends it.
+    changed. Tags, views and labels that people changed in FiftyOne stay; xqdata label pull brings the labels into the
+    label log. Nothing is sent anywhere. Ctrl-C ends it.
 
     A database of your own serves where FIFTYONE_DATABASE_URI names it.
 
@@ -142,7 +143,9 @@ def tell(out: Console, opened: Opened, url: str) -> None:
         "saved views": f"{len(opened.views)}",
     }
     if loaded.edited:
-        lines["changed in FiftyOne"] = f"{loaded.edited:,} values, which stay as people left them"
+        lines["changed in FiftyOne"] = (
+            f"{loaded.edited:,} values, which stay as people left them; xqdata label pull takes them home"
+        )
     if loaded.kept:
         lines["kept"] = f"{loaded.kept:,} images that are gone, because people changed or tagged them"
     if loaded.unread:

@@ -188,6 +188,15 @@ def _write(project: Project, file: Path, source: str, found: Sequence[Suspect]) 
     _replace(file, json.dumps(document, ensure_ascii=False, indent=1) + "\n")
 
 
+def last_list(project: Project) -> list[dict[str, Any]]:
+    """The list that the last `suspects` wrote, as its columns by name; empty where there is none that can be read."""
+    try:
+        document = json.loads((project.state / FILE).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return []
+    return document["suspects"] if document.get("format") == FORMAT else []
+
+
 def write_csv(result: Result, file: Path) -> None:
     """Write the list as a table: a row for each suspect, the columns of Suspect."""
     text = io.StringIO(newline="")
