@@ -18,7 +18,7 @@ from xqdata.manifest import Project
 from xqdata.taxonomy import Taxonomy
 
 OBJECTS = ("apple", "egg", "honey")
-SMALL = ("input.size=24", "model.width=8", "train.epochs=3", "train.batch=16")
+SMALL = ("input.size=24", "model.width=16", "train.epochs=3", "train.batch=16")
 
 
 def picture(kind: int, specimen: int, shot: int, bits: int = 8) -> Image.Image:

@@ -195,8 +195,8 @@ def test_resume_wants_the_same_options_and_something_to_go_on_with(go: Go) -> No
         raise _Stop
 
     with pytest.raises(_Stop):
-        go("quick", "model.width=16", run="other", move=stop)
-    with pytest.raises(InputError, match=r"other settings \(model.width 16, now 8\)"):
+        go("quick", "model.width=24", run="other", move=stop)
+    with pytest.raises(InputError, match=r"other settings \(model.width 24, now 16\)"):
         go(run="other", resume=True)
     with pytest.raises(InputError, match="such a run already"):
         go(run="other")

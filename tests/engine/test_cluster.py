@@ -63,7 +63,7 @@ def test_a_worker_is_as_a_process_pools(ray_engine, monkeypatch, tmp_path):
     here = [told for _, told in map_shards(shards.surroundings, range(8))]
     with engine.on(Engine()):
         there = [told for _, told in map_shards(shards.surroundings, range(2), workers=2)]
-    assert len({told.pop("pid") for told in here}) == 2
+    assert all(told.pop("pid") != os.getpid() for told in here)  # one node may take all of them
     assert all(told.pop("pid") != os.getpid() for told in there)
     assert all(told == there[0] for told in here + there)
     assert there[0]["folder"] == str(tmp_path)
