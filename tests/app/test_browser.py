@@ -5,7 +5,8 @@ itself, and what it cannot read it leaves empty), if saved views filtered to som
 or if the panels stayed empty. So this reads what is on the screen: the counts beside the grid, the pixels of the
 pictures, the cells of the matrix.
 
-With XQDATA_SCREENSHOTS=docs/images it also takes the pictures of docs/view.md, of a larger simulated project.
+With XQDATA_SCREENSHOTS=docs/images it also takes the pictures of docs/view.md and docs/label.md, of a larger simulated
+project.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ import signal
 import subprocess
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -29,8 +30,8 @@ import pytest
 import tifffile
 from PIL import Image
 
-from app.conftest import XQDATA, hear_interrupts, write_run, xq
-from xqdata import manifest, runs
+from app.conftest import XQDATA, hear_interrupts, viewing, write_run, xq
+from xqdata import labels, manifest, runs, taxonomy
 from xqdata.manifest import Project
 
 pytestmark = pytest.mark.browser
@@ -62,6 +63,8 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Project:
     xq(folder, "audit", "--name", "study", "--workers", "1", "--quiet")
     made = Project(folder)
     write_run(made, "quick", embeddings=False, lean=0.15 if SHOTS else 0.08)
+    if SHOTS:
+        xq(folder, "label", "suspects", "--workers", "1", "--quiet")
     return made
 
 
@@ -104,6 +107,88 @@ def page(browser: Any) -> Iterator[Any]:
     context.close()
 
 
+def test_a_label_is_corrected_and_taken_back(page: Any, told: dict[str, Any], project: Project) -> None:
+    """From the App to the label log, to the next view, and back again."""
+    rows = manifest.read(project, "images", ["image_id", "object"]).to_pylist()
+    # The App shows the images in the order of the table.
+    places = [n for n, row in enumerate(rows[:8]) if row["object"] not in (None, "ginseng")][-2:]
+    chosen = {rows[n]["image_id"]: rows[n]["object"] for n in places}
+    assert len(chosen) == 2
+    open_app(page, told["url"])
+    if SHOTS:
+        the_suspects_say_why(page)
+    assert [labelled(page, n) for n in places] == list(chosen.values())
+    say_ginseng(page, places)
+    pulled = json.loads(xq(project.folder, "label", "pull", "--json").stdout)
+    assert {(e["image_id"], e["field"], e["before"], e["after"], e["why"]) for e in pulled["appended"]} == {
+        (image, "object", before, "ginseng", "a forked root") for image, before in chosen.items()
+    }
+    assert len(pulled["appended"]) == 2
+    assert json.loads(xq(project.folder, "label", "pull", "--json").stdout)["appended"] == []
+    assert objects(project, chosen) == dict.fromkeys(chosen, "ginseng")
+    with viewing(project.folder) as (next_told, _):
+        assert (next_told["added"], next_told["edited"]) == (0, 0)
+        open_app(page, next_told["url"])
+        assert [labelled(page, n) for n in places] == ["ginseng", "ginseng"]
+    xq(project.folder, "label", "undo", "--last", "2")
+    pushed = json.loads(xq(project.folder, "label", "push", "--json").stdout)
+    assert {each["image_id"]: each["ours"] for each in pushed["written"]} == chosen
+    assert objects(project, chosen) == chosen
+    open_app(page, told["url"])
+    assert [labelled(page, n) for n in places] == list(chosen.values())
+
+
+def objects(project: Project, images: Collection[str]) -> dict[str, str]:
+    """The effective objects."""
+    every = labels.effective(manifest.read(project, "images"), labels.log(project), taxonomy.load()).to_pylist()
+    return {row["image_id"]: row["object"] for row in every if row["image_id"] in images}
+
+
+def open_app(page: Any, url: str) -> None:
+    page.goto(url, wait_until="domcontentloaded")
+    page.wait_for_selector("[data-cy=looker] canvas[canvas-loaded=true]")
+    dismiss = page.get_by_text("Dismiss", exact=True)  # an advertisement covers part of the grid
+    with contextlib.suppress(Exception):  # it comes once
+        dismiss.first.click(timeout=5_000)
+
+
+def labelled(page: Any, place: int) -> str:
+    """What the App writes on a picture of the grid as its object."""
+    return str(page.locator("[data-cy=looker]").nth(place).locator("[data-cy=tag-object]").inner_text())
+
+
+def say_ginseng(page: Any, places: Sequence[int]) -> None:
+    for n in places:
+        picture = page.locator("[data-cy=looker]").nth(n)
+        picture.hover()
+        picture.locator("[data-cy=looker-checkbox-]").click()
+    form = page.locator("[data-cy=operators-prompt-modal]")
+    until_there(page.locator('[data-item-id="@xqdata/labels/set_object"]').click, form)
+    form.get_by_text("2 pictures").wait_for()
+    form.get_by_role("combobox").fill("gins")
+    page.get_by_role("option", name="ginseng").click()
+    form.locator("input[type=string]").first.fill("a forked root")
+    shoot(page, "label-set-object")
+    form.get_by_role("button", name="Say so").click()
+    page.get_by_text("Set object: 2 pictures").wait_for()
+    for n in places:
+        page.locator("[data-cy=looker]").nth(n).get_by_text("ginseng", exact=True).wait_for()
+    shoot(page, "label-said")
+
+
+def the_suspects_say_why(page: Any) -> None:
+    choose(page, "Suspects")
+    page.wait_for_timeout(3000)
+    shoot(page, "label-suspects")
+    page.locator("[data-cy=looker]").first.click()
+    page.locator("[data-cy=modal]").wait_for()
+    shoot(page, "label-reason", 4000)
+    page.keyboard.press("Escape")
+    page.locator("[data-cy=modal]").wait_for(state="hidden")
+    page.click("[data-cy=btn-clear-view-bar]")
+    page.wait_for_timeout(3000)
+
+
 def test_a_person_finds_their_way(page: Any, told: dict[str, Any], project: Project) -> None:
     """One test, because the App is one for all that look at it: a panel that is opened is open for the next, too."""
     asked: list[str] = []
@@ -134,12 +219,12 @@ def the_grid_shows_the_pictures(page: Any, told: dict[str, Any], project: Projec
     # The deep scans stand first. As files they are all but black: 2,000 to 2,900 of 65,535.
     assert min(shown[:3]) > 20, shown
     assert sum("previews" in url for url in asked if "/media" in url) == 3
-    shoot(page, "grid")
+    shoot(page, "view-grid")
 
 
 def saved_views_hold_what_the_tables_say(page: Any, project: Project) -> None:
     parts = manifest.read(project, "splits/study", ["part"])["part"].to_pylist()
-    choose(page, "Test part of study", "views")
+    choose(page, "Test part of study", "view-views")
     count(page, parts.count("test"))
     evidence = manifest.read(project, "audits/study.evidence").to_pylist()
     high = {row["kind"] for row in manifest.read(project, "audits/study").to_pylist() if row["severity"] == "high"}
@@ -147,7 +232,7 @@ def saved_views_hold_what_the_tables_say(page: Any, project: Project) -> None:
     assert leaks
     choose(page, "Leaks of study")
     count(page, len(leaks))
-    shoot(page, "leaks")
+    shoot(page, "view-leaks")
 
 
 def misclassified_are_what_the_run_got_wrong(page: Any, project: Project) -> None:
@@ -156,7 +241,7 @@ def misclassified_are_what_the_run_got_wrong(page: Any, project: Project) -> Non
     assert wrong
     choose(page, "Misclassified by quick")
     count(page, len(wrong))
-    shoot(page, "misclassified")
+    shoot(page, "view-misclassified")
 
 
 def the_evaluation_panel_shows_our_matrix(page: Any, project: Project) -> None:
@@ -180,7 +265,7 @@ def the_evaluation_panel_shows_our_matrix(page: Any, project: Project) -> None:
     }
     assert sum(cells.values()) > 0
     assert cells == {cell: counted[cell] for cell in cells}
-    shoot(page, "matrix")
+    shoot(page, "view-matrix")
     page.click("[data-cy=panel-tab-model_evaluation_panel_builtin] [title=Close]")
 
 
@@ -193,7 +278,7 @@ def the_embeddings_panel_shows_points(page: Any) -> None:
     if SHOTS:
         panel.get_by_text("None", exact=True).first.click()
         page.get_by_text("object.label", exact=True).first.click()
-    shoot(page, "embeddings", 4000)
+    shoot(page, "view-embeddings", 4000)
 
 
 def count(page: Any, wanted: int) -> None:
@@ -231,7 +316,7 @@ def shoot(page: Any, name: str, wait: int = 1500) -> None:
         page.wait_for_timeout(wait)
         taken = Image.open(io.BytesIO(page.screenshot())).convert("RGB")
         # Of 256 colours: a third of the bytes, and nobody sees it.
-        taken.quantize(256).save(Path(SHOTS) / f"view-{name}.png", optimize=True)
+        taken.quantize(256).save(Path(SHOTS) / f"{name}.png", optimize=True)
 
 
 def spread(page: Any) -> list[float]:

@@ -44,7 +44,7 @@ def test_it_tells_what_was_loaded_and_where_to_look() -> None:
 
 def test_it_tells_what_people_did_and_what_cannot_be_seen() -> None:
     text = printed(edited=4, kept=2, unread={"1234": "gone since ingest"}, runs=[], embedded="pictures")
-    assert "changed in FiftyOne: 4 values, which stay as people left them" in text
+    assert "changed in FiftyOne: 4 values, which stay; take them home: xqdata label pull" in text
     assert "kept: 2 images that are gone, because people changed or tagged them" in text
     assert "no picture: 1 images cannot be read, the first (1234): gone since ingest" in text
     assert "runs: none yet: xqdata benchmark makes one" in text

@@ -144,7 +144,7 @@ def tell(out: Console, opened: Opened, url: str) -> None:
     }
     if loaded.edited:
         lines["changed in FiftyOne"] = (
-            f"{loaded.edited:,} values, which stay as people left them; xqdata label pull takes them home"
+            f"{loaded.edited:,} values, which stay; take them home: xqdata label pull"
         )
     if loaded.kept:
         lines["kept"] = f"{loaded.kept:,} images that are gone, because people changed or tagged them"
