@@ -143,9 +143,7 @@ def tell(out: Console, opened: Opened, url: str) -> None:
         "saved views": f"{len(opened.views)}",
     }
     if loaded.edited:
-        lines["changed in FiftyOne"] = (
-            f"{loaded.edited:,} values, which stay; take them home: xqdata label pull"
-        )
+        lines["changed in FiftyOne"] = f"{loaded.edited:,} values, which stay; take them home: xqdata label pull"
     if loaded.kept:
         lines["kept"] = f"{loaded.kept:,} images that are gone, because people changed or tagged them"
     if loaded.unread:
