@@ -75,7 +75,7 @@ class World:
     @cached_property
     def first(self) -> Flags:
         """(n,) whether it is neither a copy of another sample nor a later pass of its bag."""
-        found = ~self.data.copy & self.known
+        found = self.known.copy()
         when = np.array(self.data.values("scan_id"), object)
         for mine in _groups(self.bag, found):
             found[mine[np.argsort(when[mine].astype(str))[1:]]] = False
@@ -164,16 +164,16 @@ def copies(world: World, s: int, t: int) -> Iterator[Job]:
     """The gap against the share of test images that have a copy in training, of a training of the same size."""
     pairs = {}
     for mine in _groups(world.cluster, np.ones(len(world.data), bool)):
-        kept = mine[~world.data.copy[mine]]
-        if len(kept) == 1 and len(mine) > 1 and world.first[kept[0]]:
-            pairs[int(kept[0])] = mine[world.data.copy[mine]]
+        own, twins = mine[world.first[mine]], mine[~world.known[mine]]
+        if len(own) == 1 and len(twins):
+            pairs[int(own[0])] = twins
     return _twins(world, "copies", pairs, s, t)
 
 
 def rescans(world: World, s: int, t: int) -> Iterator[Job]:
     """The same for the share of test images whose bag was scanned again."""
     pairs = {}
-    for mine in _groups(world.bag, ~world.data.copy & world.known):
+    for mine in _groups(world.bag, world.known):
         first = mine[world.first[mine]]
         if len(mine) > 1:
             pairs[int(first[0])] = mine[~world.first[mine]]

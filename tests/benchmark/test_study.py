@@ -54,7 +54,7 @@ def world() -> SimpleNamespace:
             return len(label)
 
     return SimpleNamespace(
-        data=Data(label=label, copy=copy, classes=tuple("abc")), specimen=specimen, bag=bag, cluster=cluster,
+        data=Data(label=label, classes=tuple("abc")), specimen=specimen, bag=bag, cluster=cluster,
         first=~copy & ~again, known=~copy, scan_type=types, part=parts.__getitem__,
     )  # fmt: skip
 
