@@ -7,6 +7,7 @@ complete.
 from __future__ import annotations
 
 import json
+import re
 import sys
 import types
 import typing
@@ -26,6 +27,7 @@ from xqdata.cli.outline import FILE, described
 from xqdata.readers import READERS
 
 DOCS = Path(__file__).parent
+STUDY = DOCS.parent / "benchmark" / "README.md"
 WIDTH = 100
 # Groups of columns that a split can be made by.
 _DIVIDING = ("what", "what belongs together", "acquisition")
@@ -41,6 +43,7 @@ def pages() -> dict[str, str]:
         "reference/recipes.md": recipes_page,
         "reference/card.md": card_page,
         "taxonomy.md": taxonomy_page,
+        "study.md": study_page,
     }
     made = {name: "\n".join([NOTICE, "", *maker()]).rstrip() + "\n" for name, maker in makers.items()}
     return made | {f"../xqdata/data/{FILE}": completion()}
@@ -57,6 +60,15 @@ def _stands(path: Path, text: str) -> bool:
 
 def _spelled(name: str) -> str:
     return name.removeprefix("../") if name.startswith("../") else f"docs/{name}"
+
+
+def study_page() -> Iterator[str]:
+    """What benchmark/study.py measured: the benchmark's own page, its links as the site needs them.
+
+    `docs/results` is a link to its figures.
+    """
+    text = STUDY.read_text(encoding="utf-8")
+    yield re.sub(r"<!-- [a-z]+: (begin|end) -->\n?", "", text).replace("](../docs/", "](").rstrip()
 
 
 def table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> Iterator[str]:

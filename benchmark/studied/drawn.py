@@ -37,7 +37,9 @@ def gaps(rows: pd.DataFrame, path: Path) -> None:
                 _line(axes, recipe, part, found)
         axes.axhline(0, color=INK, linewidth=0.8)
         axes.set_xlabel(label)
-        if part == "specimens":
+        if part != "specimens":
+            axes.set_xlim(0, 44)
+        else:
             axes.set_xscale("log", base=2)
             axes.set_xticks([1, 2, 4, 12], ["1", "2", "4", "12"])
             axes.minorticks_off()
@@ -158,7 +160,7 @@ def recall(rows: pd.DataFrame, recipe: str, path: Path) -> None:
 
 def confusions(rows: pd.DataFrame, recipe: str, names: Sequence[str], path: Path) -> None:
     """Both confusion matrices side by side, in percent of the true label's images."""
-    figure, panels = _panels(1, 2, 15.0, 8.6, sharey=True, spines=True)
+    figure, panels = _panels(1, 2, 15.0, 7.9, sharey=True, spines=True)
     image = None
     for axes, condition in zip(panels[0], ("random", "safe"), strict=True):
         counts = figures.confusion(rows, recipe, condition, names)

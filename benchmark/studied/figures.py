@@ -24,10 +24,10 @@ class Share:
     high: float
     n: int
 
-    def told(self, sign: str = "") -> str:
+    def told(self, sign: str = "", unit: str = "") -> str:
         """In percent, or points where `sign` is +."""
         ends = "" if np.isnan(self.low) else f" ({100 * self.low:{sign}.1f} to {100 * self.high:{sign}.1f})"
-        return f"{100 * self.value:{sign}.1f}{ends}"
+        return f"{100 * self.value:{sign}.1f}{unit}{ends}"
 
 
 def share(rows: pd.DataFrame, column: str = "right") -> Share:

@@ -30,10 +30,17 @@ def tell(work: Path, *, write: bool) -> None:
     if not len(rows):
         sys.exit(f"nothing is trained in {work}, and there is no {PREDICTIONS}")
     tables = {
-        "splits": table(_splits(rows)), "ties": table(_ties(rows)), "specimens": table(_axis(rows, "specimens")),
-        "copies": table(_axis(rows, "copies")), "rescans": table(_axis(rows, "rescans")), "types": table(_types(rows)),
-        "classes": table(_classes(rows, most(rows))), "real": table(_real()), "trained": table(_trained(rows)),
-    }  # fmt: skip
+        "short": "".join(f"- {line}\n" for line in short(rows)),
+        "splits": table(_splits(rows)),
+        "ties": table(_ties(rows)),
+        "specimens": table(_axis(rows, "specimens")),
+        "copies": table(_axis(rows, "copies")),
+        "rescans": table(_axis(rows, "rescans")),
+        "types": table(_types(rows)),
+        "classes": table(_classes(rows, most(rows))),
+        "real": table(_real()),
+        "trained": table(_trained(rows)),
+    }
     for name, text in tables.items():
         print(f"\n{name}\n{text}")
     if write:
@@ -42,6 +49,25 @@ def tell(work: Path, *, write: bool) -> None:
         draw(rows)
         for name, text in tables.items():
             put(name, text)
+
+
+def short(rows: pd.DataFrame) -> Iterator[str]:
+    """The page in sentences."""
+    for one in figures.splits(rows):
+        random, safe = (one[side].told(unit="%") for side in ("random", "safe"))
+        gap = one["gap"].told("+", " points")
+        yield f"**{NAMES[one['recipe']]}**: random split {random}, leakage-safe split {safe}; difference {gap}"
+    words = {
+        "specimens": "each object is known from {} specimen{}",
+        "copies": "{} of the test images have a copy in training",
+        "rescans": "{} of the test images have a rescan in training",
+    }
+    for part, text in words.items():
+        found = [one for one in figures.axis(rows, part) if one[0] == most(rows)]
+        for _, level, _, _, gap, _ in (found[0], found[-1]) if found else ():
+            at = (f"{level:g}", "s" if level > 1 else "") if part == "specimens" else (f"{level:.0%}",)
+            where = f"{NAMES[most(rows)]}, where {text.format(*at)}"
+            yield f"{where}: family in training is worth {gap.told('+', ' points')}"
 
 
 def kept(work: Path) -> pd.DataFrame:
@@ -85,7 +111,9 @@ def keep(rows: pd.DataFrame, path: Path) -> None:
     text = {name: pa.array(rows[name].astype(str)).dictionary_encode() for name in _TEXT}
     whole = {name: pa.array(rows[name].to_numpy(), pa.int32()) for name in _WHOLE}
     told = pa.table({**text, **whole, "image_id": pa.array(number, pa.int32())})
-    pq.write_table(told, path, compression="zstd", compression_level=19)
+    packed = dict.fromkeys(("image_id", *_WHOLE), "DELTA_BINARY_PACKED")
+    how = {"compression": "zstd", "compression_level": 19, "use_dictionary": list(_TEXT), "column_encoding": packed}
+    pq.write_table(told, path, **how)
 
 
 def draw(rows: pd.DataFrame) -> None:
