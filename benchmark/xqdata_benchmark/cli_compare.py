@@ -37,11 +37,14 @@ def command(names: tuple[str, ...], as_json: bool, quiet: bool) -> None:
     out.print(
         f"{found.images:,} images of {found.components:,} components were tested by all of them.\n", soft_wrap=True
     )
-    if out.is_terminal:
-        out.print(_table(found))
+    table = _table(found)
+    # A table that is squeezed into the terminal cuts the runs' names, which are all that tells them apart.
+    room = out.measure(table, options=out.options.update(width=1000)).maximum <= out.width
+    if out.is_terminal and room:
+        out.print(table)
     else:
         for row in found.rows:
-            out.print(_line(row), soft_wrap=True)
+            opt.say(out, _line(row), 2)
     for note in found.notes:
         opt.say(out, Text.assemble(("note: ", "bold"), opt.shown(note)), 2)
 
@@ -78,7 +81,7 @@ def _difference(row: dict[str, Any], name: str) -> Text:
 
 
 def _line(row: dict[str, Any]) -> Text:
-    told = f"  {row['run']}: accuracy {row['accuracy']['value']:.1%}, balanced {row['balanced_accuracy']['value']:.1%}"
+    told = f"{row['run']}: accuracy {row['accuracy']['value']:.1%}, balanced {row['balanced_accuracy']['value']:.1%}"
     if "only_this" in row:
         told += (
             f"; difference {_difference(row, 'accuracy').plain}, balanced {_difference(row, 'balanced_accuracy').plain}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from collections.abc import Callable
@@ -173,6 +174,12 @@ def test_dollar_signs_in_names_are_no_formulas(tmp_path: Path) -> None:
     assert (tmp_path / "confusion.png").exists()
 
 
+def on_terminal(made: Path, width: int) -> str:
+    """What `xqdata compare` shows on a terminal of `width` columns."""
+    terminal = {"FORCE_COLOR": "1", "NO_COLOR": "1", "COLUMNS": str(width), "TERM": "xterm"}
+    return run(made, "compare", "self", "self-quick", env=os.environ | terminal).stdout
+
+
 def test_a_run_compared_with_itself_differs_by_nothing(go: Callable[..., Result], made: Path) -> None:
     knn = go("knn", run="self").run
     quick = go(run="self-quick").run
@@ -186,6 +193,9 @@ def test_a_run_compared_with_itself_differs_by_nothing(go: Callable[..., Result]
     assert difference * n == pytest.approx(found.rows[2]["only_this"] - found.rows[2]["only_first"])
     shown = run(made, "compare", "self", "self-quick").stdout
     assert "self-quick: accuracy" in shown
+    assert all("self-quick" in said for said in (on_terminal(made, 50), on_terminal(made, 240)))
+    assert "only this is right" in on_terminal(made, 240)
+    assert "only this is right" not in on_terminal(made, 50)
     with pytest.raises(InputError, match="compares with nothing"):
         compare([knn])
     with pytest.raises(InputError, match="no such run"):
@@ -194,8 +204,6 @@ def test_a_run_compared_with_itself_differs_by_nothing(go: Callable[..., Result]
 
 def test_knn_runs_without_torch(made: Path, tmp_path: Path) -> None:
     (tmp_path / "torch.py").write_text("raise ModuleNotFoundError('no torch', name='torch')", encoding="utf-8")
-    import os
-
     env = os.environ | {"PYTHONPATH": str(tmp_path)}
     run(made, "benchmark", "--recipe", "knn", "--run", "no-torch", env=env)
     refused = run(made, "benchmark", "--recipe", "quick", "--run", "never", code=1, env=env).stderr
@@ -207,8 +215,6 @@ def test_two_processes_give_what_one_gives(made: Path) -> None:
     sets = [word for one in SMALL for word in ("--set", one)]
     asked = ["benchmark", *sets, "--device", "cpu", "--workers", "1", "-q"]
     run(made, *asked, "--run", "alone")
-    import os
-
     torchrun = Path(sys.executable).with_name("torchrun")
     words = [str(torchrun), "--nproc-per-node", "2", "--no-python", "--", "xqdata", *asked, "--run", "both"]
     path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
