@@ -27,8 +27,9 @@ lint: $(STAMP) ## Check style, types and layers
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-logo
 
-docs: $(STAMP) ## Check that the generated pages are current, then build the site into site/
+docs: $(STAMP) ## Check the generated pages and run every example of the others, then build the site into site/
 	$(BIN)/python docs/generate.py --check
+	$(BIN)/python docs/examples.py --check
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
 	@echo "The site is in site/: open site/index.html"
 

@@ -17,13 +17,24 @@ from xqdata.readers import READERS, Tree
 DOCS = Path(__file__).parent.parent / "docs"
 
 
-@pytest.fixture(scope="module")
-def generate() -> ModuleType:
-    spec = importlib.util.spec_from_file_location("docs_generate", DOCS / "generate.py")
+def script(name: str) -> ModuleType:
+    """A script of docs/ as a module."""
+    spec = importlib.util.spec_from_file_location(f"docs_{name}", DOCS / f"{name}.py")
     assert spec and spec.loader
     module = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = module
     spec.loader.exec_module(module)
     return module
+
+
+@pytest.fixture(scope="module")
+def generate() -> ModuleType:
+    return script("generate")
+
+
+@pytest.fixture(scope="module")
+def examples() -> ModuleType:
+    return script("examples")
 
 
 def blocks(page: str, language: str) -> list[str]:
@@ -102,3 +113,68 @@ def test_example_reader_works(tmp_path: Path) -> None:
     assert reading.fields == {"0001.png": {"kvp": "160", "object": "apple", "shift": "2"}}
     assert reading.sources == {"0001.par": "sidecar"}
     assert [(bad.path, bad.item) for bad in reading.bad_rows] == [("0001.par", "line 4")]
+
+
+PAGE = """# A page
+
+<!-- run hidden
+mkdir deep && cd deep
+-->
+<!-- file names.txt -->
+```text
+apple
+egg
+```
+
+<!-- run cut "^b" "^d" -->
+```console
+$ cat names.txt && pwd
+apple
+egg
+/home/kim/deep
+$ printf 'a\\nb\\nc\\nd\\n' && echo "took 3.1 s"
+a
+…
+d
+took 2.0 s
+```
+
+```console
+$ not run
+```
+"""
+
+
+def test_examples_run_one_after_the_other_and_times_may_differ(examples: ModuleType) -> None:
+    assert examples.renewed(PAGE) == PAGE
+    stale = PAGE.replace("egg\n/home", "eggs\n/home")
+    assert examples.renewed(stale) == PAGE.replace("took 2.0 s", "took 3.1 s")
+
+
+@pytest.mark.parametrize(
+    "old, new, loose, same",
+    [
+        ("made 2025-03-03 09:12", "made 2026-11-25 07:31", False, True),
+        ("took 3.1 s, 151 MB", "took 12.0 s, 149 MB", False, True),
+        ("17  copies", "17 copies", False, True),
+        ("17 copies", "18 copies", False, False),
+        ("accuracy 18.2% (5.7% to 32.4%)", "accuracy 9.1% (–0.1% to 18.4%)", True, True),
+        ("accuracy 18.2%", "recall 18.2%", True, False),
+        ("549172d58553  kim", "efc94772cb52  kim", False, True),
+    ],
+)
+def test_what_an_example_may_differ_in(examples: ModuleType, old: str, new: str, loose: bool, same: bool) -> None:
+    assert examples._same(old, new, loose) is same
+
+
+def test_an_example_that_fails_is_an_error(examples: ModuleType) -> None:
+    failing = "<!-- run -->\n```console\n$ false\n```"
+    with pytest.raises(RuntimeError, match="ended with 1, not 0"):
+        examples.renewed(failing)
+    assert examples.renewed(failing.replace("run", "run exit 1")) == failing.replace("run", "run exit 1")
+
+
+def test_every_page_with_examples_is_in_the_navigation(examples: ModuleType) -> None:
+    navigation = (DOCS.parent / "mkdocs.yml").read_text(encoding="utf-8")
+    assert "tutorial.md" in examples.pages()
+    assert [page for page in examples.pages() if f": {page}\n" not in navigation] == []
