@@ -178,3 +178,14 @@ def test_every_page_with_examples_is_in_the_navigation(examples: ModuleType) -> 
     navigation = (DOCS.parent / "mkdocs.yml").read_text(encoding="utf-8")
     assert "tutorial.md" in examples.pages()
     assert [page for page in examples.pages() if f": {page}\n" not in navigation] == []
+
+
+def test_what_is_shown_from_the_tutorial_is_in_it() -> None:
+    shown = 0
+    tutorial = (DOCS / "tutorial.md").read_text(encoding="utf-8").splitlines()
+    for page in DOCS.rglob("*.md"):
+        text = page.read_text(encoding="utf-8")
+        for block in re.findall(r"<!-- from tutorial.md -->\n```console\n(.*?)^```$", text, re.DOTALL | re.MULTILINE):
+            shown += 1
+            assert [line for line in block.splitlines() if line not in tutorial] == [], page.name
+    assert shown
