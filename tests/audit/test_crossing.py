@@ -202,7 +202,7 @@ def test_a_split_that_does_not_fit_is_refused(project: Project, look: Look) -> N
     divide(project, dict.fromkeys(FOUR))
     with pytest.raises(InputError, match="no image a part"):
         look()
-    with pytest.raises(TableError, match="run xqdata split --name nowhere"):
+    with pytest.raises(TableError, match="make it: xqdata split --name nowhere"):
         look(name="nowhere")
     with pytest.raises(InputError, match="cannot be audited"):
         look(name="a.evidence")
