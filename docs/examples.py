@@ -54,7 +54,7 @@ _VARIES = (
     (re.compile(r"\b(audits/[\w-]+)-[0-9a-f]{6,}"), r"\1-KEY"),
     (re.compile(r"Python 3\.\d+\.\d+|\b0\.\d+\.\d+(\.dev\d+)?\b"), "VERSION"),
 )
-_FIGURE = re.compile(r"[–\d][\d.,]*%?")
+_FIGURE = re.compile(r"[+-]?[–\d][\d.,]*%?")  # a difference may change its sign, too
 
 
 @dataclass(frozen=True)
