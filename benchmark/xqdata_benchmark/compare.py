@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from xqdata.errors import InputError
 from xqdata.runs import Run
-from xqdata_benchmark.intervals import FEWEST, Floats, resampled
+from xqdata_benchmark.intervals import FEWEST, Floats, resampled, worth
 from xqdata_benchmark.predictions import Predictions, read
 
 
@@ -60,7 +60,7 @@ def compare(several: Sequence[Run]) -> Compared:
 
     values = {name: float(value[0]) for name, value in weigh(np.ones((1, len(ids)))).items()}
     count = len(np.unique(component))
-    ends = resampled(weigh, component) if count >= FEWEST else {}
+    ends = resampled(weigh, component) if worth(component) >= FEWEST else {}
     rows = tuple(_row(run, k, values, ends, right) for k, run in enumerate(several))
     return Compared(rows, len(ids), count, tuple(_notes(several, every, len(ids), truth, ids)))
 

@@ -25,7 +25,7 @@ from xqdata.groups import Ints
 from xqdata.manifest import Project
 from xqdata.taxonomy import Taxonomy
 from xqdata_benchmark import place, ties
-from xqdata_benchmark.intervals import FEWEST, Floats, resampled
+from xqdata_benchmark.intervals import FEWEST, Floats, resampled, worth
 from xqdata_benchmark.learner import Learner, Progress
 from xqdata_benchmark.options import Options
 from xqdata_benchmark.run import learner_of
@@ -47,8 +47,8 @@ class Draw:
 @dataclass(frozen=True)
 class Gap:
     """`with_`, `without`: share of test images that each side got right; `gap`: their difference. Each is a mapping of
-    value, low, high (95% over components; None where there are fewer than 10). `by_tie`: the same by what ties an image
-    to the siblings, n each. `repeats`: the gap of each draw and training.
+    value, low, high (95% over components; None where these are worth fewer than 10). `by_tie`: the same by what ties
+    an image to the siblings, n each. `repeats`: the gap of each draw and training.
     """
 
     name: str
@@ -158,7 +158,7 @@ def told(name: str, tables: Sequence[pa.Table], training: int) -> Gap:
 
     points = {key: float(value[0]) for key, value in weigh(np.ones((1, len(true)))).items()}
     count = len(np.unique(component))
-    ends = resampled(weigh, component) if count >= FEWEST else {}
+    ends = resampled(weigh, component) if worth(component) >= FEWEST else {}
     figures = {key: dict(zip(("value", "low", "high"), (value, *ends.get(key, (None, None))), strict=True))
                for key, value in points.items()}  # fmt: skip
     tie = np.array(table["tie"].to_pylist(), object)

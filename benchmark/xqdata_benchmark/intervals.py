@@ -19,15 +19,15 @@ from xqdata.groups import Ints
 Floats = NDArray[np.float64]
 
 LEVEL = 0.95
-FEWEST = 10  # components; fewer allow no interval
+FEWEST = 10  # components of equal size, or as many as unequal ones are worth; fewer allow no interval
 _REPLICATES = 2000
 _AT_ONCE = 20_000_000  # weights in memory
 
 
 @dataclass(frozen=True)
 class Figure:
-    """A figure of `n` images in `components` components. `low`, `high`: 95% interval; or, where there are fewer than
-    10 components, None, and `range` holds the lowest and highest of any component.
+    """A figure of `n` images in `components` components. `low`, `high`: 95% interval; or, where these are worth fewer
+    than 10, None, and `range` holds the lowest and highest of any component of at least half the mean size.
     """
 
     value: float
@@ -43,6 +43,15 @@ class Figure:
         if self.range is not None:
             return told | {"low": None, "high": None, "range": list(self.range)}
         return told | {"low": self.low, "high": self.high}
+
+
+def worth(component: Ints) -> float:
+    """How many components of equal size these, (n,), are worth: four large ones stay four, whatever strays there are.
+
+    Source: L. Kish, Survey Sampling (1965), 11.7: the squared sum of sizes over the sum of their squares.
+    """
+    sizes = np.unique(component, return_counts=True)[1].astype(np.float64)
+    return float(sizes.sum() ** 2 / (sizes**2).sum()) if len(sizes) else 0.0
 
 
 def resampled(
@@ -77,9 +86,9 @@ def proportion(right: NDArray[np.bool_], component: Ints) -> Figure:
     """The share of `right`, (n,), with Wilson's interval at the n that the components are worth.
 
     The design effect is the variance of the share with whole components drawn, over that with images drawn; a share of
-    0 or 1, which shows no variance, counts each component as one. A t quantile stands in for the normal one's doubt
-    about a variance from few components. Sources: E. B. Wilson, JASA 22 (1927); E. L. Korn, B. I. Graubard, Survey
-    Methodology 24 (1998).
+    0 or 1, which shows no variance, counts each component as one. A t quantile, at what unequal components are worth,
+    stands in for the normal one's doubt about a variance from few of them. Sources: E. B. Wilson, JASA 22 (1927); E. L.
+    Korn, B. I. Graubard, Survey Methodology 24 (1998); A. V. Carter et al., Rev. Econ. Stat. 99 (2017).
     """
     n = len(right)
     number = np.unique(component, return_inverse=True)[1]
@@ -89,8 +98,8 @@ def proportion(right: NDArray[np.bool_], component: Ints) -> Figure:
     sizes = np.bincount(number, minlength=count).astype(np.float64)
     hits = np.bincount(number, weights=right.astype(np.float64), minlength=count)
     share = float(right.mean())
-    if count < FEWEST:
-        each = hits / sizes
+    if worth(component) < FEWEST:
+        each = (hits / sizes)[2 * sizes >= sizes.mean()]
         return Figure(share, n, count, range=(float(each.min()), float(each.max())))
     low, high = wilson(share, _effective(share, n, sizes, hits.astype(np.float64)))
     return Figure(share, n, count, low, high)
@@ -98,15 +107,15 @@ def proportion(right: NDArray[np.bool_], component: Ints) -> Figure:
 
 def _effective(share: float, n: int, sizes: Floats, hits: Floats) -> float:
     """How many independent images the sample is worth."""
-    count = len(sizes)
+    count, equal = len(sizes), n**2 / float((sizes**2).sum())
     if share in (0.0, 1.0):
-        return float(count)
+        return equal
     clustered = count / (count - 1) * float(((hits - share * sizes) ** 2).sum()) / n**2
     effect = max(1.0, clustered / (share * (1 - share) / n))
     if n == count:
         return n / effect
     tail = (1 + LEVEL) / 2
-    doubt = float(stats.t.ppf(tail, n - 1) / stats.t.ppf(tail, count - 1))
+    doubt = float(stats.t.ppf(tail, n - 1) / stats.t.ppf(tail, equal - 1))
     return n / effect * doubt**2
 
 

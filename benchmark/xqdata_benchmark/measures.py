@@ -17,7 +17,7 @@ from sklearn import metrics
 from sklearn.calibration import calibration_curve
 
 from xqdata.groups import Ints
-from xqdata_benchmark.intervals import FEWEST, Figure, Floats, proportion, resampled
+from xqdata_benchmark.intervals import FEWEST, Figure, Floats, proportion, resampled, worth
 
 _BINS = 15  # of the expected calibration error
 _LEAST = 1e-7
@@ -86,7 +86,7 @@ def overall(outcome: Outcome, t: float | None) -> dict[str, Any]:
     """Figures of all images together, each with its interval. `t`: the temperature, or None where there is none."""
     values = _points_multilabel(outcome) if outcome.multilabel else _points(outcome, t)
     count = len(np.unique(outcome.component))
-    ends = resampled(lambda w: _weighed(outcome, t, w), outcome.component) if count >= FEWEST else {}
+    ends = resampled(lambda w: _weighed(outcome, t, w), outcome.component) if worth(outcome.component) >= FEWEST else {}
     n = len(outcome.truth)
     told = {}
     for name, value in values.items():

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from scipy import stats
 from sklearn import metrics
 from xqdata_benchmark import measures
-from xqdata_benchmark.intervals import FEWEST, proportion, resampled, wilson
+from xqdata_benchmark.intervals import FEWEST, proportion, resampled, wilson, worth
 from xqdata_benchmark.measures import Outcome
 
 
@@ -146,6 +146,31 @@ def test_few_components_have_a_range_and_no_interval() -> None:
     assert (figure.low, figure.high, figure.range) == (None, None, (0.0, 1.0))
     told = figure.told()
     assert told["low"] is None and told["range"] == [0.0, 1.0]
+
+
+def test_strays_do_not_make_an_interval_of_few_components() -> None:
+    # Four specimens of 95 images each, and wrong labels that bring one image each of fifteen others.
+    component = np.concatenate([np.repeat(np.arange(4), 95), np.arange(4, 19)])
+    right = np.concatenate([np.repeat([True, False, True, True], 95), np.zeros(15, bool)])
+    assert worth(component) == pytest.approx(4.3, abs=0.1)
+    figure = proportion(right, component)
+    assert (figure.low, figure.range) == (None, (0.0, 1.0))
+    told = measures.overall(Outcome(np.eye(2, dtype=bool)[component % 2], np.eye(2)[component % 2], component), None)
+    assert told["accuracy"]["low"] is None
+
+
+@pytest.mark.parametrize("sizes", [[60] * 6 + [5] * 40, np.geomspace(1, 80, 30).round().astype(int).tolist()])
+def test_intervals_of_unequal_components_cover_what_they_promise(sizes: list[int]) -> None:
+    rng = np.random.default_rng(1)
+    component = np.repeat(np.arange(len(sizes)), sizes)
+    inside = intervals = 0
+    for _ in range(400):
+        figure = proportion(rng.random(len(component)) < rng.beta(2, 3, len(sizes))[component], component)
+        if figure.low is not None and figure.high is not None:
+            intervals += 1
+            inside += figure.low <= 0.4 <= figure.high
+    assert intervals == 400
+    assert inside / intervals >= 0.92  # 0.905 where each component counts as one, whatever its size
 
 
 def test_all_right_is_not_certain() -> None:
