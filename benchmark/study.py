@@ -5,6 +5,7 @@
 makes the simulated laboratories, trains what is not trained yet, and prints the tables; `--write` puts them and the
 figures into benchmark/results and benchmark/README.md. It can be stopped at any time and goes on where it was. Rounds
 are trained one after the other, a split seed and a training seed each, so that what is there is always a fair sample.
+What benchmark/results holds of the same scans and the same recipes is not trained again, unless `--afresh` asks for it.
 `--only knn,linear` leaves the network out, `--cnn RECIPE` trains another one, such as `study` where a GPU is at hand.
 `--real FOLDER` adds a folder of real scans, with `--group-from REGEX` where paths tell what belongs together.
 """
@@ -17,7 +18,7 @@ import json
 import sys
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -36,10 +37,13 @@ from xqdata_benchmark.samples import Turn, samples
 from xqdata import taxonomy
 from xqdata.manifest import Project
 
-# Whole scans teach a small network nothing in reasonable time, 96 pixels take four times as long as 48. Trainings of a
-# part have the same number of images, so that the epochs below are the same number of steps on both sides.
+# Whole scans teach a small network nothing in reasonable time, 96 pixels take four times as long as 48. Trainings that
+# are compared have the same number of images, so that the epochs below are the same number of steps on both sides.
+# Where scans grow with specimens, each level has fewer epochs: as many steps as one specimen's.
 SETS = ("input.size=48", "train.validate_every=1000")
-EPOCHS = {"splits": 14, "types": 20, "specimens": 60, "copies": 20, "rescans": 20}
+EPOCHS = {"splits": 14, "types": 20, "specimens": 60, "copies": 20, "rescans": 20, "scans": 60}
+# Of the network's trainings on the splits, a seed takes half an hour on two cores.
+SPLIT_SEEDS = {("cnn", "splits"): 1}
 _TINY = 2  # epochs where the script is only tried out
 
 
@@ -55,6 +59,7 @@ class Asked:
     scans: int | None
     workers: int | None
     device: str
+    afresh: bool
 
 
 def main() -> None:
@@ -68,18 +73,19 @@ def main() -> None:
     parser.add_argument("--scans", type=int, help="fewer scans in each world, to try the script out")
     parser.add_argument("--workers", type=int)
     parser.add_argument("--device", default="auto")
+    parser.add_argument("--afresh", action="store_true", help="train again what benchmark/results holds")
     parser.add_argument("--real", type=Path, help="a folder of real scans")
     parser.add_argument("--group-from", help="with --real: what a named group finds in paths belongs together")
     parser.add_argument("--write", action="store_true", help="put tables and figures into the repository")
     parser.add_argument("--no-training", action="store_true", help="tell of what is trained already")
     told = parser.parse_args()
     only, parts = (tuple(text.split(",")) for text in (told.only, told.parts))
-    asked = Asked(told.work, told.cnn, only, parts, told.seeds, told.scans, told.workers, told.device)
+    asked = Asked(told.work, told.cnn, only, parts, told.seeds, told.scans, told.workers, told.device, told.afresh)
     if told.real:
         real.measured(told.real, told.group_from, asked.work, asked.only, told.workers)
     elif not told.no_training:
         trained(asked)
-    pages.tell(asked.work, write=told.write)
+    pages.tell(asked.work, write=told.write, alone=told.scans is not None)
 
 
 def trained(asked: Asked) -> None:
@@ -92,7 +98,7 @@ def trained(asked: Asked) -> None:
         for name in asked.only:
             for part in asked.parts:
                 bench = Bench.of(made[jobs.WORLD_OF[part]], name, part, asked)
-                for split_seed in worlds.SPLIT_SEEDS:
+                for split_seed in worlds.SPLIT_SEEDS[: SPLIT_SEEDS.get((name, part))]:
                     for job in jobs.PARTS[part](bench.world, split_seed, seed):
                         if job.test.any() and job.train.any():  # very small worlds have too few twins
                             bench.train(job)
@@ -100,18 +106,18 @@ def trained(asked: Asked) -> None:
 
 @dataclass
 class Bench:
-    """A world's samples, what learns from them, and where predictions go. `learner`: made when it is needed."""
+    """A world's samples, what learns from them, and where predictions go. `learners`: by epochs, made when needed."""
 
     world: World
     options: Options
     folder: Path
-    learner: Learner | None = None
+    learners: dict[int, Learner] = field(default_factory=dict)
 
     @classmethod
     def of(cls, project: Project, name: str, part: str, asked: Asked) -> Bench:
         """For the recipe called `name`, at the part's epochs."""
         made = recipes.load(asked.cnn, _sets(asked, part)) if name == "cnn" else recipes.load(name)
-        options = with_copies(Options("random", name, made, device=asked.device, workers=asked.workers))
+        options = with_copies(Options("random-0", name, made, device=asked.device, workers=asked.workers))
         data = samples(project, taxonomy.load(), options.split, options.recipe)
         mark = hashlib.sha256(json.dumps([made.model_dump(), data.ids], sort_keys=True).encode()).hexdigest()[:8]
         folder = asked.work / "predictions" / f"{name}-{mark}"
@@ -119,6 +125,8 @@ class Bench:
         used = folder.parent / pages.USED
         known = json.loads(used.read_text()) if used.exists() else {}
         used.write_text(json.dumps(known | {f"{name} {part}": folder.name}, indent=1))
+        if not asked.afresh:
+            pages.give(f"{name} {part}", folder)
         return cls(World(project, data), options, folder)
 
     def train(self, job: Job) -> None:
@@ -127,12 +135,11 @@ class Bench:
         if file.exists():
             return
         data = self.world.data
-        if self.learner is None:
-            self.learner = learner_of(self.world.project, data, self.options, lambda *_: None)
+        learner = self._learner(job)
         started = time.monotonic()
         none = np.zeros(len(data), bool)
         work = self.folder / f"work-{job.name}"
-        learnt = self.learner.learn(Turn(job.name, job.train, none, job.test), job.seed, work)
+        learnt = learner.learn(Turn(job.name, job.train, none, job.test), job.seed, work)
         for left in learnt.spare:
             left.unlink(missing_ok=True)
         if work.is_dir():
@@ -145,6 +152,15 @@ class Bench:
         spent = time.monotonic() - started
         print(f"{self.options.recipe_name} {job.name}: {job.train.sum():,} images, {right.mean():.1%} right of "
               f"{len(rows):,}, {spent:.0f} s", file=sys.stderr, flush=True)  # fmt: skip
+
+    def _learner(self, job: Job) -> Learner:
+        known = self.options.recipe
+        epochs = known.train.epochs // (int(job.level) if job.part == "scans" else 1)
+        if epochs not in self.learners:
+            train = known.train.model_copy(update={"epochs": max(1, epochs)})
+            options = replace(self.options, recipe=known.model_copy(update={"train": train}))
+            self.learners[epochs] = learner_of(self.world.project, self.world.data, options, lambda *_: None)
+        return self.learners[epochs]
 
 
 def _sets(asked: Asked, part: str) -> tuple[str, ...]:
@@ -160,7 +176,7 @@ def _columns(world: World, job: Job, rows: np.ndarray, said: np.ndarray) -> Iter
     material = data.material
     # Where mixed scans tie specimens, a family is larger than one specimen.
     family = data.family if job.part in ("splits", "types") else world.specimen
-    yield "image_id", pa.array([data.ids[row] for row in rows.tolist()])
+    yield "image", pa.array(world.number[rows])
     yield "family", pa.array(family[rows])
     yield "true", pa.array(classes[data.label[rows]].tolist()).dictionary_encode()
     yield "predicted", pa.array(classes[said].tolist()).dictionary_encode()

@@ -11,7 +11,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from studied import figures
-from studied.figures import Share
+from studied.figures import Pair, Share
 
 INK = "#1d2430"
 # Of Okabe and Ito's palette, which colour-blind eyes tell apart; marks and lines tell them apart without colour.
@@ -19,141 +19,169 @@ LOOK = {"knn": ("#009E73", "o", ":"), "linear": ("#CC79A7", "s", "--"), "cnn": (
 NAMES = {"knn": "nearest neighbours", "linear": "linear", "cnn": "CNN"}
 RANDOM, SAFE = "#D55E00", "#0072B2"
 SIDES = (("random", RANDOM, "D"), ("safe", SAFE, "o"))
+TIED = {
+    "copy": "a copy", "scan": "another picture of the bag", "specimen": "another scan of the specimen",
+    "session": "nothing but the session", "none": "nothing",
+}  # fmt: skip
+_TOLD = 3  # percent, below which a cell of the matrix says nothing
 WORDS = {"random": "random", "safe": "leakage-safe"}
 
 
 def gaps(rows: pd.DataFrame, path: Path) -> None:
-    """The gap against specimens of a class, copies and rescans: three panels with one axis of points."""
-    figure, panels = _panels(1, 3, 11.0, 4.0, sharey=True)
+    """The gap against specimens of a class, their scans, copies and rescans: four panels with one axis of points."""
+    figure, panels = _panels(2, 2, 8.6, 7.4, sharey=True)
     told = {
-        "specimens": "specimens of each object in training",
+        "specimens": "specimens of each object in training\n(training stays as large)",
+        "scans": "specimens of each object in training\n(each scanned as often: training grows)",
         "copies": "test images with a copy in training, %",
         "rescans": "test images with a rescan in training, %",
     }
-    for axes, (part, label) in zip(panels[0], told.items(), strict=True):
+    for axes, (part, label) in zip(panels.ravel(), told.items(), strict=True):
         for recipe in LOOK:
-            found = [one for one in figures.axis(rows, part) if one[0] == recipe]
+            found = [one[1:] for one in figures.axis(rows, part) if one[0] == recipe]
             if found:
                 _line(axes, recipe, part, found)
         axes.axhline(0, color=INK, linewidth=0.8)
         axes.set_xlabel(label)
-        if part != "specimens":
+        if part in ("copies", "rescans"):
             axes.set_xlim(0, 44)
         else:
             axes.set_xscale("log", base=2)
             axes.set_xticks([1, 2, 4, 12], ["1", "2", "4", "12"])
             axes.minorticks_off()
-    panels[0][0].set_ylabel("right with family in training, less\nright without it (percentage points)")
-    panels[0][0].legend(frameon=False, fontsize=8, loc="upper right")
+        if axes.get_legend_handles_labels()[0]:
+            axes.legend(
+                frameon=False, fontsize=7.5, loc="upper left" if part in ("copies", "rescans") else "upper right"
+            )
+    for axes in panels[:, 0]:
+        axes.set_ylabel("gap: right with family in training,\nless right without it (points)")
+    figure.suptitle(
+        "Bars: 95% intervals, the wider of families and trainings. Pale dots: one training each. n: images tested.",
+        fontsize=8, color=INK,
+    )  # fmt: skip
     _save(figure, path)
 
 
-def _line(axes: Any, recipe: str, part: str, found: Sequence[tuple[Any, ...]]) -> None:
+def _line(axes: Any, recipe: str, part: str, found: Sequence[tuple[float, Pair]]) -> None:
     colour, mark, line = LOOK[recipe]
-    scale = 1 if part == "specimens" else 100
+    siblings = part in ("specimens", "scans")
     nudge = list(LOOK).index(recipe) - 1
-    at = np.array([one[1] * scale for one in found])
-    at = at * 1.05**nudge if part == "specimens" else at + 0.5 * nudge
-    gap: list[Share] = [one[4] for one in found]
-    y = np.array([100 * g.value for g in gap])
-    ends = np.array([[100 * (g.value - g.low), 100 * (g.high - g.value)] for g in gap]).T
-    axes.errorbar(at, y, ends, color=colour, marker=mark, linestyle=line, markersize=6, capsize=3, linewidth=1.4,
-                  label=f"{NAMES[recipe]} (n = {max(g.n for g in gap):,})")  # fmt: skip
-    for x, one in zip(at, found, strict=True):
+    at = np.array([level * (1 if siblings else 100) for level, _ in found])
+    at = at * 1.05**nudge if siblings else at + 0.5 * nudge
+    gap = [pair.gap for _, pair in found]
+    ends = np.hstack([_ends(g) if not np.isnan(g.low) else np.zeros((2, 1)) for g in gap])
+    low, high = min(g.n for g in gap), max(g.n for g in gap)
+    n = f"{low:,}" if low == high else f"{low:,} to {high:,}"
+    axes.errorbar(at, [100 * g.value for g in gap], ends, color=colour, marker=mark, linestyle=line, markersize=6,
+                  capsize=3, linewidth=1.4, label=f"{NAMES[recipe]} (n = {n})")  # fmt: skip
+    for x, (_, pair) in zip(at, found, strict=True):
         axes.scatter(
-            [x] * len(one[5]), [100 * e for e in one[5]], color=colour, s=9, alpha=0.35, linewidths=0, zorder=1
+            [x] * len(pair.draws), [100 * e for e in pair.draws], color=colour, s=7, alpha=0.3, linewidths=0, zorder=1
         )
 
 
 def both_splits(rows: pd.DataFrame, path: Path) -> None:
-    """Accuracy in the random and the safe split; and what the random one's is made of, by what ties a test image."""
-    figure, panels = _panels(1, 2, 10.0, 3.6)
+    """Accuracy in the random and the safe split on the same images; and the difference by what ties an image."""
+    figure, panels = _panels(1, 2, 10.0, 3.8)
     left, right = panels[0]
     found = list(figures.splits(rows))
-    for place, one in enumerate(found):
-        for shift, (condition, colour, mark) in enumerate(SIDES):
-            told: Share = one[condition]
-            y = place + 0.16 - 0.32 * shift
-            left.errorbar(100 * told.value, y, xerr=_ends(told), color=colour, marker=mark, capsize=3, markersize=7,
-                          label=f"{WORDS[condition]} split" if place == 0 else None)  # fmt: skip
-            means = one["means"][condition]
-            left.scatter(100 * means, np.full(len(means), y), color=colour, s=9, alpha=0.4, linewidths=0, zorder=1)
-    left.set_yticks(range(len(found)), [NAMES[one["recipe"]] for one in found])
+    names = []
+    for place, (recipe, _, pair, _) in enumerate(found):
+        for shift, (told, (condition, colour, mark)) in enumerate(zip((pair.with_, pair.without), SIDES, strict=True)):
+            word = f"{WORDS[condition]} split" if place == 0 else None
+            left.errorbar(100 * told.value, place + 0.16 - 0.32 * shift, xerr=_ends(told), color=colour, marker=mark,
+                          capsize=3, markersize=7, label=word)  # fmt: skip
+        names.append(f"{NAMES[recipe]}\n(n = {pair.gap.n:,})")
+    left.set_yticks(range(len(found)), names)
     left.set_ylim(-0.6, len(found) - 0.4)
     left.set_xlim(0, None)
     left.axvline(100 / 21, color=INK, linewidth=0.8, linestyle=":")
     left.text(100 / 21, len(found) - 0.45, " guessing", fontsize=8, va="top", color=INK)
-    left.set_xlabel("accuracy in test, %")
-    left.legend(frameon=False, fontsize=8, loc="lower right")
+    left.set_xlabel("accuracy on the same images, % (95% intervals)")
+    left.legend(frameon=False, fontsize=8, loc="upper right")
     _ties(rows, right)
     _save(figure, path)
 
 
 def _ties(rows: pd.DataFrame, axes: Any) -> None:
-    kinds = ("copy", "scan", "specimen", "none")
-    words = {"copy": "a copy", "scan": "another picture\nof the bag", "specimen": "another scan\nof the specimen",
-             "none": "nothing\n(safe split)"}  # fmt: skip
-    found = list(figures.by_tie(rows))
+    found = {(recipe, kind): pair for recipe, kind, _, pair in figures.by_tie(rows)}
+    kinds = [kind for kind in ("copy", "scan", "specimen") if any(one[1] == kind for one in found)]
     recipes = [name for name in LOOK if any(one[0] == name for one in found)]
     for number, recipe in enumerate(recipes):
         colour, mark, _ = LOOK[recipe]
         for place, kind in enumerate(kinds):
-            condition = "safe" if kind == "none" else "random"
-            wanted = ("session", "none") if kind == "none" else (kind,)
-            some = [one for one in found if one[0] == recipe and one[1] == condition and one[2] in wanted]
-            if some:
-                told = max(some, key=lambda one: one[3])[4]
+            if (recipe, kind) in found:
+                told = found[recipe, kind].gap
                 axes.errorbar(place + 0.18 * (number - (len(recipes) - 1) / 2), 100 * told.value, yerr=_ends(told),
                               color=colour, marker=mark, capsize=3, markersize=6,
                               label=NAMES[recipe] if place == 0 else None)  # fmt: skip
-    axes.set_xticks(range(len(kinds)), [words[kind] for kind in kinds], fontsize=8)
-    axes.set_ylim(0, 100)
-    axes.set_ylabel("accuracy in test, %")
-    axes.set_xlabel("what training holds of a test image (the nearest)")
+    largest = {kind: max(pair.gap.n for (_, one), pair in found.items() if one == kind) for kind in kinds}
+    ticks = [f"{TIED[kind].replace(' of ', chr(10) + 'of ')}\n(n = {largest[kind]:,})" for kind in kinds]
+    axes.set_xticks(range(len(kinds)), ticks, fontsize=8)
+    axes.set_xlim(-0.5, len(kinds) - 0.5)
+    axes.axhline(0, color=INK, linewidth=0.8)
+    axes.set_ylabel("right in the random split, less\nright in the safe one (points)")
+    axes.set_xlabel("the nearest that the random split's training holds")
     axes.legend(frameon=False, fontsize=8)
 
 
-def held_out(rows: pd.DataFrame, recipe: str, path: Path) -> None:
-    """Accuracy on each scan type with and without it in training."""
-    found = [one for one in figures.types(rows) if one[0] == recipe]
-    found.sort(key=lambda one: one[4].value)
-    figure, panels = _panels(1, 1, 7.5, 0.32 * len(found) + 1.1)
+def held_out(rows: pd.DataFrame, path: Path) -> None:
+    """What each scan type loses where training holds none of it, for every recipe."""
+    found = {(recipe, kind): pair for recipe, kind, pair in figures.types(rows)}
+    recipes = [name for name in LOOK if any(one[0] == name for one in found)]
+    kinds = sorted({kind for _, kind in found}, key=lambda kind: found[recipes[0], kind].gap.value)
+    figure, panels = _panels(1, 1, 7.5, 0.42 * len(kinds) + 1.2)
     axes = panels[0][0]
-    for place, (_, _kind, control, without, _gap) in enumerate(found):
-        axes.plot([100 * control.value, 100 * without.value], [place, place], color="#9aa4b2", linewidth=2, zorder=1)
-        for told, colour, mark, word, shift in (
-            (control, SAFE, "o", "in training", 0.12), (without, RANDOM, "D", "held out", -0.12),
-        ):  # fmt: skip
-            axes.errorbar(100 * told.value, place + shift, xerr=_ends(told), color=colour, marker=mark, capsize=2,
-                          markersize=6, linewidth=1, label=word if place == 0 else None)  # fmt: skip
-    axes.set_yticks(range(len(found)), [f"{one[1].replace('_', ' ')}  (n = {one[2].n:,})" for one in found])
-    axes.set_xlim(0, None)
-    axes.set_xlabel(f"accuracy of {NAMES[recipe]} on the scan type, %")
+    for number, recipe in enumerate(recipes):
+        colour, mark, _ = LOOK[recipe]
+        for place, kind in enumerate(kinds):
+            told = found[recipe, kind].gap
+            at = place + 0.2 * ((len(recipes) - 1) / 2 - number)
+            axes.errorbar(100 * told.value, at, xerr=_ends(told), color=colour, marker=mark, capsize=2, markersize=5,
+                          linewidth=1, label=NAMES[recipe] if place == 0 else None)  # fmt: skip
+    axes.axvline(0, color=INK, linewidth=0.8)
+    labels = []
+    for kind in kinds:
+        best = max(100 * found[recipe, kind].with_.value for recipe in recipes)
+        n = max(found[recipe, kind].gap.n for recipe in recipes)
+        labels.append(f"{kind.replace('_', ' ')}  (at most {best:.0f}% right, n = {n:,})")
+    axes.set_yticks(range(len(kinds)), labels)
+    axes.set_xlabel("right with the scan type in training,\nless right without it (points; 95% intervals)")
     axes.legend(frameon=False, fontsize=8, loc="lower right")
     _save(figure, path)
 
 
 def recall(rows: pd.DataFrame, recipe: str, path: Path) -> None:
-    """Recall of each class in both splits, beside the two figures that the study published."""
+    """Recall of each class and of its families in both splits, beside the two figures that the study published."""
     told = figures.recalls(rows, recipe)
     order = told[told["condition"] == "safe"].sort_values("value")["class"].tolist()
-    figure, panels = _panels(1, 1, 7.5, 0.3 * len(order) + 1.2)
+    known = figures.published()
+    figure, panels = _panels(1, 1, 7.5, 0.36 * len(order) + 1.4)
     axes = panels[0][0]
-    for (condition, colour, mark), shift in zip(SIDES, (0.17, -0.17), strict=True):
+    for (condition, colour, mark), shift in zip(SIDES, (0.24, 0.0), strict=True):
         mine = told[told["condition"] == condition].set_index("class").reindex(order)
-        x, y = 100 * mine["value"].to_numpy(), np.arange(len(order)) + shift
-        ends = np.array([x - 100 * mine["low"].to_numpy(), 100 * mine["high"].to_numpy() - x]).clip(0)
-        axes.errorbar(x, y, xerr=ends, color=colour, marker=mark, linestyle="none", capsize=2, markersize=5,
-                      linewidth=1, label=f"{WORDS[condition]} split, simulated")  # fmt: skip
-    for number, (name, one) in enumerate(figures.published().items()):
+        n = f"n = {mine['images'].min():,} to {mine['images'].max():,}"
+        for place, row in enumerate(mine.itertuples()):
+            axes.plot([100 * row.low, 100 * row.high], [place + shift] * 2, color=colour, linewidth=0.8, alpha=0.6)
+            axes.scatter(
+                [100 * e for e in row.each],
+                [place + shift] * len(row.each),
+                color=colour,
+                s=10,
+                alpha=0.6,
+                linewidths=0,
+            )
+        axes.plot(100 * mine["value"], np.arange(len(order)) + shift, color=colour, marker=mark, linestyle="none",
+                  markersize=6, label=f"{WORDS[condition]} split, simulated ({n} of a class)")  # fmt: skip
+    for number, (name, one) in enumerate(known.items()):
         if name in order:
-            word = "published by the study" if number == 0 else None
-            axes.errorbar(100 * one.value, order.index(name), xerr=_ends(one), color=INK, marker="X", capsize=3,
-                          markersize=8, linestyle="none", label=word)  # fmt: skip
+            word = "published by the study (95% interval, n = 36 and 37)" if number == 0 else None
+            axes.errorbar(100 * one.value, order.index(name) - 0.24, xerr=_ends(one), color=INK, marker="X", capsize=3,
+                          markersize=7, linestyle="none", label=word)  # fmt: skip
     axes.set_yticks(range(len(order)), [name.replace("_", " ") for name in order])
-    axes.set_ylim(-0.7, len(order) - 0.3)
+    axes.set_ylim(-2.6, len(order) - 0.3)
     axes.set_xlim(0, 100)
-    axes.set_xlabel(f"images of the class named rightly, % ({NAMES[recipe]})")
+    axes.set_xlabel(f"images of the class named rightly, % ({NAMES[recipe]}); small dots: its families")
     axes.legend(frameon=False, fontsize=8, loc="lower right")
     _save(figure, path)
 
@@ -165,24 +193,24 @@ def confusions(rows: pd.DataFrame, recipe: str, names: Sequence[str], path: Path
     for axes, condition in zip(panels[0], ("random", "safe"), strict=True):
         counts = figures.confusion(rows, recipe, condition, names)
         totals = counts.sum(1, keepdims=True)
-        shares = np.divide(counts, totals, out=np.zeros(counts.shape), where=totals > 0)
-        image = axes.imshow(shares, cmap="Blues", vmin=0, vmax=1)
-        for i, j in np.argwhere(shares >= 0.005).tolist():
-            axes.text(j, i, f"{100 * shares[i, j]:.0f}", ha="center", va="center", fontsize=6.5,
-                      color="white" if shares[i, j] > 0.55 else INK)  # fmt: skip
+        shares = 100 * np.divide(counts, totals, out=np.zeros(counts.shape), where=totals > 0)
+        image = axes.imshow(shares, cmap="Blues", vmin=0, vmax=100)
+        for i, j in np.argwhere(shares >= _TOLD).tolist():
+            axes.text(j, i, f"{shares[i, j]:.0f}", ha="center", va="center", fontsize=8,
+                      color="white" if shares[i, j] > 55 else INK)  # fmt: skip
         labels = [name.replace("_", " ") for name in names]
-        axes.set_xticks(range(len(names)), labels, rotation=60, ha="right", rotation_mode="anchor", fontsize=8)
-        axes.set_yticks(range(len(names)), labels, fontsize=8)
+        axes.set_xticks(range(len(names)), labels, rotation=60, ha="right", rotation_mode="anchor", fontsize=9)
+        axes.set_yticks(range(len(names)), labels, fontsize=9)
         axes.tick_params(length=0)
         right = counts.trace() / counts.sum()
         axes.set_title(
-            f"{WORDS[condition]} split: {right:.1%} of {counts.sum():,} predictions right", fontsize=10, color=INK
+            f"{WORDS[condition]} split: {right:.1%} of {counts.sum():,} predictions right", fontsize=11, color=INK
         )
         axes.set_xlabel("predicted label")
         axes.grid(visible=False)
     panels[0][0].set_ylabel("true label")
     bar = figure.colorbar(image, ax=panels[0], fraction=0.02, pad=0.01)
-    bar.set_label("share of the true label's images (cells: %)", fontsize=8)
+    bar.set_label(f"images of the true label, % (cells under {_TOLD}% are not written)", fontsize=9)
     _save(figure, path)
 
 

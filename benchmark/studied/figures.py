@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import groupby
 
 import numpy as np
 import pandas as pd
 from scipy import stats
-from xqdata_benchmark.intervals import FEWEST, proportion, resampled, wilson
+from xqdata_benchmark.intervals import FEWEST, proportion, resampled, wilson, worth
 
 KINDS = ("copy", "scan", "specimen", "session", "none")
 # Of the study's two published classes: right, tested (inferred from the shares it prints).
@@ -17,12 +18,13 @@ PUBLISHED = {"dracaena": (25, 37), "tree_ear_mushroom": (3, 36)}
 
 @dataclass(frozen=True)
 class Share:
-    """A value with its 95% interval, of `n` images; NaN where too few families allow one."""
+    """A value with its 95% interval, of `n` images in `families`; NaN where these are too few to allow one."""
 
     value: float
     low: float
     high: float
     n: int
+    families: int = 0
 
     def told(self, sign: str = "", unit: str = "") -> str:
         """In percent, or points where `sign` is +."""
@@ -31,92 +33,132 @@ class Share:
 
 
 def share(rows: pd.DataFrame, column: str = "right") -> Share:
-    """The mean of a column over all rows, families drawn whole: one tested in several splits is one family."""
+    """The mean of a column over all rows, with the wider of two intervals.
+
+    One draws families whole: how far the figure would move with other specimens. The other takes each training for one
+    observation: how far it would move with other draws and other networks.
+    """
     values = rows[column].to_numpy(float)
-    family = rows["family"].to_numpy()
     if not len(values):
         return Share(np.nan, np.nan, np.nan, 0)
-    images = rows["image_id"].nunique()
-    if len(np.unique(family)) < FEWEST:
-        return Share(float(values.mean()), np.nan, np.nan, images)
-    low, high = resampled(lambda weights: {"": weights @ values / weights.sum(1)}, family)[""]
-    return Share(float(values.mean()), low, high, images)
+    family = rows["family"].to_numpy()
+    images, families = rows["image"].nunique(), len(np.unique(family))
+    value = float(values.mean())
+    if worth(family) < FEWEST:
+        return Share(value, np.nan, np.nan, images, families)
+    of = (
+        pd.DataFrame({"family": family, "value": values})
+        .groupby("family")["value"]
+        .agg(["sum", "size"])
+        .to_numpy(float)
+    )
+    ends = [resampled(lambda weights: {"": weights @ of[:, 0] / (weights @ of[:, 1])}, np.arange(families))[""]]
+    drawn = rows.groupby(["split_seed", "seed", "level"], observed=True)[column].mean().to_numpy(float)
+    if len(drawn) > 1:
+        half = stats.t.ppf(0.975, len(drawn) - 1) * drawn.std(ddof=1) / np.sqrt(len(drawn))
+        ends.append((value - half, value + half))
+    low, high = max(ends, key=lambda pair: pair[1] - pair[0])
+    return Share(value, low, high, images, families)
 
 
 def paired(rows: pd.DataFrame, with_: pd.Series, without: pd.Series) -> pd.DataFrame:
     """A row for each image, split seed and training seed that both sides judged, with `gap`: right on the first side
     less right on the second, in whole images.
     """
-    key = ["recipe", "split_seed", "seed", "image_id"]
+    key = ["recipe", "split_seed", "seed", "image"]
     one, other = rows[with_], rows[without]
     both = one.merge(other[[*key, "right"]], on=key, suffixes=("", "_without"))
     both["gap"] = both["right"].astype(float) - both["right_without"].astype(float)
     return both
 
 
-def splits(rows: pd.DataFrame) -> Iterator[dict[str, object]]:
-    """Of each recipe, the accuracy in the random and in the safe split, and their difference over split seeds."""
-    rows = rows[rows["part"] == "splits"]
-    for recipe, mine in rows.groupby("recipe", sort=False, observed=True):
-        of = {condition: mine[mine["condition"] == condition] for condition in ("random", "safe")}
-        means = {c: some.groupby(["split_seed", "seed"])["right"].mean() for c, some in of.items()}
-        by_split = (means["random"] - means["safe"]).dropna().groupby("split_seed").mean()
-        count = len(by_split)
-        half = stats.t.ppf(0.975, count - 1) * by_split.std(ddof=1) / np.sqrt(count) if count > 1 else np.nan
-        gap = Share(by_split.mean(), by_split.mean() - half, by_split.mean() + half, count)
-        yield {
-            "recipe": recipe, "random": share(of["random"]), "safe": share(of["safe"]), "gap": gap,
-            "by_split": by_split.tolist(), "trainings": len(means["random"]), "means": means,
-            "training": int(mine["trained"].median()),
-        }  # fmt: skip
+@dataclass(frozen=True)
+class Pair:
+    """Both sides of a comparison on the same images, and their difference. `draws`: the difference in each training."""
+
+    with_: Share
+    without: Share
+    gap: Share
+    draws: tuple[float, ...] = ()
+
+    @classmethod
+    def of(cls, both: pd.DataFrame) -> Pair:
+        """Of what `paired` gives."""
+        draws = both.groupby(["split_seed", "seed", "level"], observed=True)["gap"].mean()
+        return cls(share(both), share(both, "right_without"), share(both, "gap"), tuple(draws.tolist()))
 
 
-def by_tie(rows: pd.DataFrame) -> Iterator[tuple[str, str, str, float, Share]]:
-    """Of each recipe and split: what ties a test image to training, the share of test images, the accuracy there."""
-    rows = rows[rows["part"] == "splits"]
-    for (recipe, condition), mine in rows.groupby(["recipe", "condition"], sort=False, observed=True):
+def splits(rows: pd.DataFrame) -> Iterator[tuple[str, Share, Pair, pd.DataFrame]]:
+    """Of each recipe: the random split's accuracy on all its images, both splits on the same images, and these images.
+
+    An image is tested once in each, so that none is missing but those that the safe split has no place for.
+    """
+    for recipe, mine in rows[rows["part"] == "splits"].groupby("recipe", sort=False, observed=True):
+        random = mine["condition"] == "random"
+        both = paired(mine, random, ~random)
+        if len(both):
+            yield recipe, share(mine[random]), Pair.of(both), both
+
+
+def by_tie(rows: pd.DataFrame) -> Iterator[tuple[str, str, float, Pair]]:
+    """Of each recipe: what ties a test image to the random split's training, the share of such images, and both splits
+    on them.
+    """
+    for recipe, _, _, both in splits(rows):
         for kind in KINDS:
-            some = mine[mine["tie"] == kind]
+            some = both[both["tie"] == kind]
             if len(some):
-                yield recipe, condition, kind, len(some) / len(mine), share(some)
+                yield recipe, kind, len(some) / len(both), Pair.of(some)
 
 
-def types(rows: pd.DataFrame) -> Iterator[tuple[str, str, Share, Share, Share]]:
+def types(rows: pd.DataFrame) -> Iterator[tuple[str, str, Pair]]:
     """Of each recipe and scan type: the accuracy on it with it in training, without it, and the difference."""
     rows = rows[rows["part"] == "types"]
     for recipe, mine in rows.groupby("recipe", sort=False, observed=True):
         for kind in sorted(mine["scan_type"].unique()):
             of = mine[mine["scan_type"] == kind]
-            both = paired(of, of["condition"] == "with", of["condition"] == "without")
-            yield recipe, kind, share(both), share(both, "right_without"), share(both, "gap")
+            yield recipe, kind, Pair.of(paired(of, of["condition"] == "with", of["condition"] == "without"))
 
 
-def axis(rows: pd.DataFrame, part: str) -> Iterator[tuple[str, float, Share, Share, Share, Sequence[float]]]:
-    """Of each recipe and level of a part: the accuracy with family in training, without, the gap, and each split's."""
-    rows = rows[rows["part"] == part]
-    for recipe, mine in rows.groupby("recipe", sort=False, observed=True):
-        levels = sorted({float(level) for level in mine["level"]})
+def axis(rows: pd.DataFrame, part: str) -> Iterator[tuple[str, float, Pair]]:
+    """Of each recipe and level of a part: the accuracy with family in training, without, and the gap."""
+    for recipe, level, both in _axis(rows, part):
+        yield recipe, level, Pair.of(both)
+
+
+def twins(rows: pd.DataFrame, part: str) -> Iterator[tuple[str, bool, Pair]]:
+    """Of each recipe, at the highest level of copies or rescans: images with a twin in training, and the others."""
+    for recipe, found in groupby([*_axis(rows, part)], key=lambda one: one[0]):
+        *_, (_, _, both) = found
+        twinned = both["tie"].isin(("copy", "scan"))
+        yield recipe, True, Pair.of(both[twinned])
+        yield recipe, False, Pair.of(both[~twinned])
+
+
+def _axis(rows: pd.DataFrame, part: str) -> Iterator[tuple[str, float, pd.DataFrame]]:
+    siblings = part in ("specimens", "scans")
+    for recipe, mine in rows[rows["part"] == part].groupby("recipe", sort=False, observed=True):
         number = mine["level"].astype(float)
-        for level in levels:
-            here = (number == level) if part == "specimens" else (number == 0)
-            without = here & (mine["condition"] == "without")
+        for level in sorted(number.unique()):
+            without = (mine["condition"] == "without") & (number == (level if siblings else 0))
             both = paired(mine, (number == level) & (mine["condition"] == "with"), without)
             if len(both):
-                each = both.groupby("split_seed")["gap"].mean().tolist()
-                yield recipe, level, share(both), share(both, "right_without"), share(both, "gap"), each
+                yield recipe, level, both
 
 
 def recalls(rows: pd.DataFrame, recipe: str) -> pd.DataFrame:
-    """Of each class, the share that was named rightly in both splits, with its interval; where fewer than ten families
-    allow none, the lowest and the highest family.
+    """Of each class, the share that was named rightly in both splits, with its interval; where its families are worth
+    fewer than ten, the lowest and the highest family. `each`: the families of at least half the mean size.
     """
     rows = rows[(rows["part"] == "splits") & (rows["recipe"] == recipe)]
     found = []
     for (condition, name), mine in rows.groupby(["condition", "true"], observed=True):
         told = proportion(mine["right"].to_numpy(bool), mine["family"].to_numpy(np.int64))
         low, high = (told.low, told.high) if told.range is None else told.range
+        sizes = mine.groupby("family")["right"].agg(["mean", "size"])
+        each = sizes[2 * sizes["size"] >= sizes["size"].mean()]["mean"].tolist()
         found.append({"class": name, "condition": condition, "value": told.value, "low": low, "high": high,
-                      "families": told.components, "images": mine["image_id"].nunique()})  # fmt: skip
+                      "each": each, "certain": told.range is None, "images": mine["image"].nunique()})  # fmt: skip
     return pd.DataFrame(found)
 
 

@@ -6,7 +6,7 @@ A draw depends on the split seed and the training seed alone, so that jobs can b
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -23,6 +23,7 @@ Flags = NDArray[np.bool_]
 Ints = NDArray[np.int64]
 
 SPECIMENS = (1, 2, 4, 12)
+FOLDS = 5
 COPIED = (0.0, 0.1, 0.2, 0.4)
 _TESTED_SPECIMENS = 4  # of a class, at most: the others are in training on both sides
 _TESTED_EACH = 8  # images of each of them
@@ -35,7 +36,7 @@ _DRAW = {"splits": 1, "types": 2, "specimens": 3, "copies": 4, "rescans": 5}
 @dataclass(frozen=True)
 class Job:
     """One training and what it is tested on: (samples,) flags. `part`: the comparison; `condition`: which side of it;
-    `level`: where on its axis.
+    `level`: where on its axis, or the fold that is tested.
     """
 
     part: str
@@ -66,6 +67,12 @@ class World:
         part = pc.fill_null(table["part"].take(place), "")
         copy = pc.starts_with(pc.fill_null(table["reason"].take(place), ""), "copy of ")
         return np.where(copy.to_numpy(zero_copy_only=False), "", np.array(part.to_pylist(), object))
+
+    @cached_property
+    def number(self) -> Ints:
+        """(n,) the place of each sample among all images of the world by their ids, whatever recipe takes them."""
+        ids = manifest.read(self.project, "images", ["image_id"])["image_id"].to_numpy()
+        return np.searchsorted(np.sort(ids), np.array(self.data.ids, object))
 
     @cached_property
     def cluster(self) -> Ints:
@@ -106,23 +113,24 @@ class World:
 def splits(world: World, s: int, t: int) -> Iterator[Job]:
     """(a) the study's random split and (b) the leakage-safe one, with as many training images of each class.
 
-    Split seed `s` is a fold of five: it is tested, the others train. So every image is tested once.
+    Each has five folds: one is tested, the others train. So every image is tested once on both sides.
     """
-    rng = np.random.default_rng([_DRAW["splits"], s, t])
-    parts = {name: world.part(name) for name in ("random", "safe")}
-    trains = _equal(world.data.label, {name: _train(part, s) for name, part in parts.items()}, rng)
-    for name, part in parts.items():
-        yield Job("splits", name, "", s, t, trains[name], part == str(s))
+    parts = {name: world.part(f"{name}-{s}") for name in ("random", "safe")}
+    for fold in range(FOLDS):
+        rng = np.random.default_rng([_DRAW["splits"], fold, t, s])
+        trains = _equal(world.data.label, {name: _train(part, fold) for name, part in parts.items()}, rng)
+        for name, part in parts.items():
+            yield Job("splits", name, str(fold), s, t, trains[name], part == str(fold))
 
 
 def types(world: World, s: int, t: int) -> Iterator[Job]:
     """(c) each scan type held out of the safe split's training, and a training of the same size that holds all of them.
 
     All have the same number of images of each class. A training without a scan type is tested on images of that scan
-    type, the one with all of them on all images.
+    type, the one with all of them on all images. `s` is the fold of the first safe split that is tested.
     """
     rng = np.random.default_rng([_DRAW["types"], s, t])
-    part, kinds = world.part("safe"), sorted(set(world.scan_type.tolist()) - {""})
+    part, kinds = world.part("safe-0"), sorted(set(world.scan_type.tolist()) - {""})
     train, test = _train(part, s), part == str(s)
     held = {kind: train & (world.scan_type != kind) for kind in kinds if (test & (world.scan_type == kind)).any()}
     trains = _equal(world.data.label, {"": train, **held}, rng, most=_TYPE_TRAINING)
@@ -132,11 +140,22 @@ def types(world: World, s: int, t: int) -> Iterator[Job]:
 
 
 def specimens(world: World, s: int, t: int) -> Iterator[Job]:
-    """The gap against specimens of a class in training, whose number of images stays what half a specimen gives.
+    """The gap against specimens of a class in training, whose number of images stays what half a specimen gives."""
+    return _siblings(world, "specimens", s, t, _shares)
 
-    The tested images are other scans of up to four of these specimens. On the other side, these four are replaced by
+
+def scans(world: World, s: int, t: int) -> Iterator[Job]:
+    """The same where every specimen brings as many images, so that training grows with their number."""
+    return _siblings(world, "scans", s, t, lambda count, among: [count] * among)
+
+
+def _siblings(world: World, part: str, s: int, t: int, shares: Callable[[int, int], list[int]]) -> Iterator[Job]:
+    """Tested are other scans of up to four of the specimens in training. On the other side, these four are replaced by
     four that are not tested. No image of a training is a copy or another pass of a tested one.
+
+    `shares`: from half a specimen's images and the number of specimens to the images of each.
     """
+    # The same specimens and images in both parts, so that where one specimen is known they are one training.
     rng = np.random.default_rng([_DRAW["specimens"], s, t])
     label, own = world.data.label, world.first & (world.specimen >= 0)
     by_class = [
@@ -148,16 +167,15 @@ def specimens(world: World, s: int, t: int) -> Iterator[Job]:
         tested = min(level, _TESTED_SPECIMENS)
         test, with_, without = (np.zeros(len(world.data), bool) for _ in range(3))
         for of in by_class:
-            shares = _shares(count, level)
-            for place, (mine, share) in enumerate(zip(of[:level], shares, strict=True)):
+            for place, (mine, share) in enumerate(zip(of[:level], shares(count, level), strict=True)):
                 if place >= tested:
                     with_[mine[:share]] = without[mine[:share]] = True
                     continue
                 with_[mine[:share]] = True
                 test[mine[share : share + _TESTED_EACH]] = True
                 without[of[level + place][:share]] = True
-        yield Job("specimens", "with", str(level), s, t, with_, test)
-        yield Job("specimens", "without", str(level), s, t, without, test)
+        yield Job(part, "with", str(level), s, t, with_, test)
+        yield Job(part, "without", str(level), s, t, without, test)
 
 
 def copies(world: World, s: int, t: int) -> Iterator[Job]:
@@ -207,8 +225,10 @@ def _twins(world: World, part: str, pairs: dict[int, Ints], s: int, t: int) -> I
         yield Job(part, condition, f"{level:g}", s, t, _flags(world, np.array(train)), test)
 
 
-PARTS = {"splits": splits, "specimens": specimens, "copies": copies, "rescans": rescans, "types": types}
-WORLD_OF = {"splits": "study", "types": "study", "specimens": "families", "copies": "families", "rescans": "families"}
+PARTS = {
+    "splits": splits, "specimens": specimens, "copies": copies, "rescans": rescans, "scans": scans, "types": types,
+}  # fmt: skip
+WORLD_OF = {part: "study" if part in ("splits", "types") else "families" for part in PARTS}
 
 
 def rng_shuffled(rng: np.random.Generator, groups: Sequence[Ints]) -> list[Ints]:

@@ -5,37 +5,43 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Iterator, Sequence
+from functools import cache
 from pathlib import Path
 
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from studied import drawn, figures
-from studied.drawn import NAMES
-from studied.figures import Share
+from studied import drawn, figures, jobs
+from studied.drawn import NAMES, TIED
+from studied.figures import Pair, Share
 
 README = Path(__file__).parents[1] / "README.md"
 RESULTS = Path(__file__).parents[1] / "results"
 PREDICTIONS = RESULTS / "predictions.parquet"
 REAL = RESULTS / "real.json"
+# Which folder below `predictions` a recipe's trainings of a part are in: its name tells scans and settings apart.
 USED = "used.json"
 _TEXT = ("recipe", "part", "condition", "level", "true", "predicted", "tie", "scan_type")
 _WHOLE = ("split_seed", "seed", "family", "trained")
+_SAID = ("image", "family", "true", "predicted", "tie", "scan_type", "trained")
 
 
-def tell(work: Path, *, write: bool) -> None:
-    """Print every table; with `write`, keep the predictions and put tables and figures into the repository."""
-    rows = kept(work)
+def tell(work: Path, *, write: bool, alone: bool = False) -> None:
+    """Print every table; with `write`, keep the predictions and put tables and figures into the repository. `alone`:
+    of the trainings in `work` only, whatever the repository holds.
+    """
+    rows = kept(work, alone=alone)
     if not len(rows):
         sys.exit(f"nothing is trained in {work}, and there is no {PREDICTIONS}")
     tables = {
         "short": "".join(f"- {line}\n" for line in short(rows)),
         "splits": table(_splits(rows)),
         "ties": table(_ties(rows)),
-        "specimens": table(_axis(rows, "specimens")),
-        "copies": table(_axis(rows, "copies")),
-        "rescans": table(_axis(rows, "rescans")),
+        "specimens": table(_siblings(rows, "specimens")),
+        "scans": table(_siblings(rows, "scans")),
+        "twins": table(_twins(rows)),
+        "rates": table(_rates(rows)),
         "types": table(_types(rows)),
         "classes": table(_classes(rows, most(rows))),
         "real": table(_real()),
@@ -46,6 +52,8 @@ def tell(work: Path, *, write: bool) -> None:
     if write:
         RESULTS.mkdir(exist_ok=True)
         keep(rows, PREDICTIONS)
+        used = _read(RESULTS / USED) | _read(work / "predictions" / USED)
+        (RESULTS / USED).write_text(json.dumps(used, indent=1, sort_keys=True) + "\n")
         draw(rows)
         for name, text in tables.items():
             put(name, text)
@@ -53,35 +61,61 @@ def tell(work: Path, *, write: bool) -> None:
 
 def short(rows: pd.DataFrame) -> Iterator[str]:
     """The page in sentences."""
-    for one in figures.splits(rows):
-        random, safe = (one[side].told(unit="%") for side in ("random", "safe"))
-        gap = one["gap"].told("+", " points")
-        yield f"**{NAMES[one['recipe']]}**: random split {random}, leakage-safe split {safe}; difference {gap}"
-    words = {
-        "specimens": "each object is known from {} specimen{}",
-        "copies": "{} of the test images have a copy in training",
-        "rescans": "{} of the test images have a rescan in training",
-    }
-    for part, text in words.items():
-        found = [one for one in figures.axis(rows, part) if one[0] == most(rows)]
-        for _, level, _, _, gap, _ in (found[0], found[-1]) if found else ():
-            at = (f"{level:g}", "s" if level > 1 else "") if part == "specimens" else (f"{level:.0%}",)
-            where = f"{NAMES[most(rows)]}, where {text.format(*at)}"
-            yield f"{where}: family in training is worth {gap.told('+', ' points')}"
+    best = most(rows)
+    for recipe, _, pair, _ in figures.splits(rows):
+        if recipe in ("knn", best):
+            sides = f"random split {pair.with_.told(unit='%')}, leakage-safe split {pair.without.told(unit='%')}"
+            yield f"**{NAMES[recipe]}**, same images: {sides}; difference {pair.gap.told('+', ' points')}"
+    for recipe, level, pair in figures.axis(rows, "specimens"):
+        if recipe == best and level in (1, 12):
+            where = f"{NAMES[best]}, {level:g} specimen{'s' if level > 1 else ''} of each object"
+            yield f"{where}: having met the tested ones is worth {pair.gap.told('+', ' points')}"
+    for part, word in (("copies", "copy"), ("rescans", "rescan")):
+        for recipe, twinned, pair in figures.twins(rows, part):
+            if twinned and recipe in ("knn", best):
+                yield f"{NAMES[recipe]}: a {word} in training is worth {pair.gap.told('+', ' points')} on that image"
 
 
-def kept(work: Path) -> pd.DataFrame:
-    """The predictions below `work`, or those that the repository holds."""
-    mark = work / "predictions" / USED
-    if mark.exists():
-        found = list(_trained_in(mark.parent, json.loads(mark.read_text())))
-        rows = pd.concat(found, ignore_index=True) if found else pd.DataFrame()
-    else:
-        rows = pd.read_parquet(PREDICTIONS) if PREDICTIONS.exists() else pd.DataFrame()
+def kept(work: Path, *, alone: bool = False) -> pd.DataFrame:
+    """The predictions below `work` and, unless it stands alone, what the repository holds of other comparisons."""
+    used = _read(work / "predictions" / USED)
+    found = list(_trained_in(work / "predictions", used))
+    if not alone:
+        others = [f"{recipe} {part}" not in used for recipe, part in _held()[["recipe", "part"]].to_numpy()]
+        found.append(_held()[others])
+    rows = pd.concat([some for some in found if len(some)] or [pd.DataFrame()], ignore_index=True)
     if len(rows):
         rows = rows.astype(dict.fromkeys(_TEXT, str))  # dictionaries of several files cannot be compared
         rows["right"] = rows["true"] == rows["predicted"]
     return rows
+
+
+def give(key: str, folder: Path) -> None:
+    """Put into `folder` what the repository holds of its trainings: `key` is a recipe and a part.
+
+    Nothing where the repository's are of other scans or settings, as the folder's name tells.
+    """
+    if _read(RESULTS / USED).get(key) != folder.name:
+        return
+    recipe, part = key.split()
+    held = _held()
+    held = held[(held["recipe"] == recipe) & (held["part"] == part)]
+    for (condition, level, *seeds), rows in held.groupby(["condition", "level", "split_seed", "seed"]):
+        file = folder / "{}-{}-{}-{}-{}.parquet".format(part, condition, level, *seeds)
+        if not file.exists():
+            pq.write_table(pa.Table.from_pandas(rows[list(_SAID)], preserve_index=False), file)
+
+
+@cache
+def _held() -> pd.DataFrame:
+    """Every prediction that the repository holds."""
+    empty = dict.fromkeys((*_TEXT, *_WHOLE, "image"), ())
+    rows = pd.read_parquet(PREDICTIONS) if PREDICTIONS.exists() else pd.DataFrame(empty)
+    return rows.astype(dict.fromkeys(_TEXT, str))
+
+
+def _read(file: Path) -> dict[str, str]:
+    return dict(json.loads(file.read_text())) if file.exists() else {}
 
 
 def _trained_in(folder: Path, used: dict[str, str]) -> Iterator[pd.DataFrame]:
@@ -105,15 +139,13 @@ def _trained_in(folder: Path, used: dict[str, str]) -> Iterator[pd.DataFrame]:
 
 
 def keep(rows: pd.DataFrame, path: Path) -> None:
-    """Every prediction, in a file small enough for the repository: images are numbered."""
-    rows = rows.sort_values([*_TEXT[:4], *_WHOLE[:2], "image_id"])
-    number = pd.factorize(rows["image_id"], sort=True)[0]
+    """Every prediction, in a file small enough for the repository."""
+    rows = rows.sort_values([*_TEXT[:4], *_WHOLE[:2], "image"])
     text = {name: pa.array(rows[name].astype(str)).dictionary_encode() for name in _TEXT}
-    whole = {name: pa.array(rows[name].to_numpy(), pa.int32()) for name in _WHOLE}
-    told = pa.table({**text, **whole, "image_id": pa.array(number, pa.int32())})
-    packed = dict.fromkeys(("image_id", *_WHOLE), "DELTA_BINARY_PACKED")
+    whole = {name: pa.array(rows[name].to_numpy(), pa.int32()) for name in (*_WHOLE, "image")}
+    packed = dict.fromkeys(whole, "DELTA_BINARY_PACKED")
     how = {"compression": "zstd", "compression_level": 19, "use_dictionary": list(_TEXT), "column_encoding": packed}
-    pq.write_table(told, path, **how)
+    pq.write_table(pa.table({**text, **whole}), path, **how)
 
 
 def draw(rows: pd.DataFrame) -> None:
@@ -123,9 +155,8 @@ def draw(rows: pd.DataFrame) -> None:
     drawn.gaps(rows, RESULTS / "gap.png")
     drawn.confusions(rows, best, sorted(rows["true"].unique()), RESULTS / "confusion.png")
     drawn.recall(rows, best, RESULTS / "recall.png")
-    told = [recipe for recipe in LOOKED if len(rows[(rows["part"] == "types") & (rows["recipe"] == recipe)])]
-    if told:
-        drawn.held_out(rows, told[0], RESULTS / "types.png")
+    if len(rows[rows["part"] == "types"]):
+        drawn.held_out(rows, RESULTS / "types.png")
 
 
 LOOKED = ("cnn", "linear", "knn")
@@ -138,80 +169,104 @@ def most(rows: pd.DataFrame) -> str:
 
 
 def _splits(rows: pd.DataFrame) -> Iterator[list[str]]:
-    yield ["recipe", "trainings of each", "training images", "random split, %", "leakage-safe split, %",
-           "difference, points", "of each split seed"]  # fmt: skip
-    for one in figures.splits(rows):
-        each = ", ".join(f"{100 * gap:+.1f}" for gap in one["by_split"])
-        yield [NAMES[one["recipe"]], str(one["trainings"]), f"{one['training']:,}", one["random"].told(),
-               one["safe"].told(), one["gap"].told("+"), each]  # fmt: skip
+    yield ["recipe", "random split, all its images, %", "random split, same images, %", "leakage-safe split, %",
+           "difference, points", "images", "families"]  # fmt: skip
+    for recipe, everything, pair, _ in figures.splits(rows):
+        yield [NAMES[recipe], everything.told(), *_sides(pair), f"{pair.gap.families:,}"]
 
 
 def _ties(rows: pd.DataFrame) -> Iterator[list[str]]:
-    yield ["recipe", "split", "nearest in training", "share of test images", "right there, %", "images"]
-    for recipe, condition, kind, part, told in figures.by_tie(rows):
-        yield [NAMES[recipe], condition, kind, f"{part:.1%}", told.told(), f"{told.n:,}"]
+    yield ["recipe", "nearest in the random split's training", "share of images", "random split, %",
+           "leakage-safe split, %", "difference, points", "images"]  # fmt: skip
+    for recipe, kind, part, pair in figures.by_tie(rows):
+        yield [NAMES[recipe], TIED[kind], f"{part:.1%}", *_sides(pair)]
 
 
-def _axis(rows: pd.DataFrame, part: str) -> Iterator[list[str]]:
-    first = (
-        "specimens of a class" if part == "specimens" else f"test images with a {part[:-1].replace('copie', 'copy')}"
-    )
-    yield ["recipe", first, "with family, %", "without, %", "gap, points", "images", "of each split seed"]
-    for recipe, level, with_, without, gap, each in figures.axis(rows, part):
-        at = f"{level:g}" if part == "specimens" else f"{level:.0%}"
-        told = ", ".join(f"{100 * one:+.1f}" for one in each)
-        yield [NAMES[recipe], at, with_.told(), without.told(), gap.told("+"), f"{gap.n:,}", told]
+def _siblings(rows: pd.DataFrame, part: str) -> Iterator[list[str]]:
+    size = rows[rows["part"] == part].groupby("level", observed=True)["trained"].max()
+    classes = rows["true"].nunique()
+    yield ["recipe", "specimens of an object", "images of an object in training", "of each specimen",
+           "with these specimens, %", "with others, %", "gap, points", "images", "families"]  # fmt: skip
+    for recipe, level, pair in figures.axis(rows, part):
+        count = int(size[f"{level:g}"]) // classes
+        few, left = divmod(count, int(level))
+        each = f"{few} to {few + 1}" if left else str(few)
+        yield [NAMES[recipe], f"{level:g}", str(count), each, *_sides(pair), f"{pair.gap.families:,}"]
+
+
+def _twins(rows: pd.DataFrame) -> Iterator[list[str]]:
+    yield ["twin", "recipe", "with it, %", "without, %", "it is worth, points", "images",
+           "the others gain, points"]  # fmt: skip
+    for part, word in (("copies", "copy"), ("rescans", "rescan")):
+        found = {(recipe, twinned): pair for recipe, twinned, pair in figures.twins(rows, part)}
+        for recipe in [recipe for recipe, twinned in found if twinned]:
+            yield [word, NAMES[recipe], *_sides(found[recipe, True]), found[recipe, False].gap.told("+")]
+
+
+def _rates(rows: pd.DataFrame) -> Iterator[list[str]]:
+    levels = sorted({one[1] for part in ("copies", "rescans") for one in figures.axis(rows, part)})
+    yield ["twin", "recipe", *(f"gap where {level:.0%} have one, points" for level in levels), "images"]
+    for part, word in (("copies", "copy"), ("rescans", "rescan")):
+        gaps: dict[str, list[Share]] = {}
+        for recipe, _, pair in figures.axis(rows, part):
+            gaps.setdefault(recipe, []).append(pair.gap)
+        for recipe, each in gaps.items():
+            yield [word, NAMES[recipe], *(gap.told("+") for gap in each), f"{each[0].n:,}"]
 
 
 def _types(rows: pd.DataFrame) -> Iterator[list[str]]:
-    yield ["recipe", "scan type", "in training, %", "held out, %", "lost, points", "images"]
-    for recipe, kind, control, without, gap in figures.types(rows):
-        yield [NAMES[recipe], kind, control.told(), without.told(), gap.told("+"), f"{gap.n:,}"]
+    found = {(recipe, kind): pair for recipe, kind, pair in figures.types(rows)}
+    recipes = [recipe for recipe in reversed(LOOKED) if any(one == recipe for one, _ in found)]
+    heads = (f"{NAMES[recipe]}: {what}" for recipe in recipes for what in ("in training, %", "lost, points"))
+    yield ["scan type", *heads, "images"]
+    for kind in sorted({kind for _, kind in found}):
+        pairs = [found[recipe, kind] for recipe in recipes]
+        cells = [cell for pair in pairs for cell in (pair.with_.told(), pair.gap.told("+"))]
+        yield [kind, *cells, f"{max(pair.gap.n for pair in pairs):,}"]
 
 
 def _classes(rows: pd.DataFrame, recipe: str) -> Iterator[list[str]]:
-    yield ["object", "random split, %", "leakage-safe split, %", "families", "the study, %"]
+    yield ["object", "random split, %", "leakage-safe split, %", "the study, %"]
     told = figures.recalls(rows, recipe).set_index(["class", "condition"])
     known = figures.published()
     for name in sorted(set(told.index.get_level_values(0))):
         cells = []
         for condition in ("random", "safe"):
             one = told.loc[(name, condition)]
-            cells.append(Share(one["value"], one["low"], one["high"], int(one["images"])).told())
-        yield [
-            name,
-            *cells,
-            str(int(told.loc[(name, "safe")]["families"])),
-            known[name].told() if name in known else "",
-        ]
+            text = Share(one["value"], one["low"], one["high"], int(one["images"])).told()
+            cells.append(text if one["certain"] else f"{text[:-1]} in {len(one['each'])} families)")
+        yield [name, *cells, known[name].told() if name in known else ""]
 
 
 def _real() -> Iterator[list[str]]:
-    yield [
-        "scans",
-        "what belongs together",
-        "recipe",
-        "with family, %",
-        "without, %",
-        "gap, points",
-        "images",
-        "families",
-    ]
+    yield ["scans", "classes", "images in training", "what belongs together", "recipe", "with family, %", "without, %",
+           "gap, points", "predictions", "families"]  # fmt: skip
     for one in json.loads(REAL.read_text()) if REAL.exists() else []:
         shares = [Share(*(_number(one[key][end]) for end in ("value", "low", "high")), one["images"])
                   for key in ("with_", "without", "gap")]  # fmt: skip
-        yield [one["scans"], one["group"], NAMES.get(one["recipe"], one["recipe"]), shares[0].told(), shares[1].told(),
-               shares[2].told("+"), f"{one['images']:,}", f"{one['components']:,}"]  # fmt: skip
+        yield [one["scans"], str(one["classes"]), str(one["training"]), one["group"], NAMES[one["recipe"]],
+               shares[0].told(), shares[1].told(), shares[2].told("+"), f"{one['images']:,}",
+               f"{one['components']:,}"]  # fmt: skip
 
 
 def _trained(rows: pd.DataFrame) -> Iterator[list[str]]:
-    yield ["comparison", "recipe", "split seeds", "training seeds", "trainings", "images in each", "predictions"]
-    for (part, recipe), mine in rows.groupby(["part", "recipe"], sort=False, observed=True):
-        several = mine.groupby(["condition", "level", "split_seed", "seed"], observed=True).ngroups
+    recipes = [recipe for recipe in reversed(LOOKED) if recipe in set(rows["recipe"])]
+    heads = (f"{NAMES[recipe]}: split seeds x training seeds" for recipe in recipes)
+    yield ["comparison", "images in a training", *heads]
+    for part in [part for part in jobs.PARTS if part in set(rows["part"])]:
+        mine = rows[rows["part"] == part]
         low, high = mine["trained"].min(), mine["trained"].max()
-        size = f"{low:,}" if low == high else f"{low:,} to {high:,}"
-        seeds = [str(mine[name].nunique()) for name in ("split_seed", "seed")]
-        yield [part, NAMES[recipe], *seeds, f"{several:,}", size, f"{len(mine):,}"]
+        cells = []
+        for recipe in recipes:
+            own = mine[mine["recipe"] == recipe]
+            several = own.groupby(["condition", "level", "split_seed", "seed"], observed=True).ngroups
+            seeds = " x ".join(str(own[name].nunique()) for name in ("split_seed", "seed"))
+            cells.append(f"{seeds}, {several:,} trainings" if several else "none yet")
+        yield [part, f"{low:,}" if low == high else f"{low:,} to {high:,}", *cells]
+
+
+def _sides(pair: Pair) -> list[str]:
+    return [pair.with_.told(), pair.without.told(), pair.gap.told("+"), f"{pair.gap.n:,}"]
 
 
 def _number(value: float | None) -> float:

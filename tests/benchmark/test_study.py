@@ -47,7 +47,8 @@ def world() -> SimpleNamespace:
     label, specimen, bag, cluster, copy, again = (np.array(column) for column in zip(*told, strict=True))
     types = np.array(["bare", "basket", "carrier"], object)[rng.integers(0, 3, len(told))]
     safe = np.where(copy, "", np.array([str(s % 5) for s in specimen.tolist()], object))
-    parts = {"safe": safe, "random": rng.integers(0, 5, len(told)).astype(str).astype(object)}
+    parts = {f"safe-{s}": safe for s in range(4)}
+    parts |= {f"random-{s}": rng.integers(0, 5, len(told)).astype(str).astype(object) for s in range(4)}
 
     class Data(SimpleNamespace):
         def __len__(self) -> int:
@@ -64,15 +65,20 @@ def counts(world: SimpleNamespace, flags: np.ndarray) -> list[int]:
     return found
 
 
-@pytest.mark.parametrize("part", ["splits", "types", "specimens", "copies", "rescans"])
+@pytest.mark.parametrize("part", ["splits", "types", "specimens", "scans", "copies", "rescans"])
 @pytest.mark.parametrize("seed", range(4))
 def test_sides_have_equal_sizes_and_share_no_image_with_the_test(
     studied: SimpleNamespace, world: SimpleNamespace, part: str, seed: int
 ) -> None:
     made = list(studied.jobs.PARTS[part](world, seed, 0))
     assert len(made) > 1
-    assert len({tuple(counts(world, job.train)) for job in made}) == 1
-    assert all(counts(world, job.train) and min(counts(world, job.train)) for job in made)
+    # What is compared: all trainings, or those of one fold or one number of specimens.
+    compared: dict[str, set[tuple[int, ...]]] = {}
+    for job in made:
+        compared.setdefault(job.level if part in ("splits", "scans") else "", set()).add(
+            tuple(counts(world, job.train))
+        )
+    assert all(len(sizes) == 1 and min(*sizes) for sizes in compared.values())
     for job in made:
         assert job.test.any()
         assert not (job.train & job.test).any()
@@ -80,6 +86,13 @@ def test_sides_have_equal_sizes_and_share_no_image_with_the_test(
     other = list(studied.jobs.PARTS[part](world, seed, 1))
     assert all((a.train == b.train).all() for a, b in zip(made, again, strict=True))
     assert any((a.train != b.train).any() for a, b in zip(made, other, strict=True))
+
+
+def test_every_image_is_tested_once_on_each_side_of_a_split(studied: SimpleNamespace, world: SimpleNamespace) -> None:
+    made = list(studied.jobs.splits(world, 1, 0))
+    tested = {side: sum(job.test.astype(int) for job in made if job.condition == side) for side in ("random", "safe")}
+    assert (tested["random"] == 1).all()
+    assert (tested["safe"] == (world.part("safe-1") != "")).all()
 
 
 @pytest.mark.parametrize("seed", range(4))
@@ -98,6 +111,19 @@ def test_one_side_alone_knows_the_tested_specimens(studied: SimpleNamespace, wor
             assert len(set(world.specimen[job.train])) == CLASSES * held
             assert counts(world, job.train) == [SCANS // 2] * CLASSES
             assert world.first[job.train].all()
+
+
+def test_training_grows_where_every_specimen_is_scanned_as_often(
+    studied: SimpleNamespace, world: SimpleNamespace
+) -> None:
+    made = list(studied.jobs.scans(world, 1, 0))
+    assert [counts(world, job.train) for job in made[::2]] == [
+        [level * (SCANS // 2)] * CLASSES for level in (1, 2, 4, 12)
+    ]
+    few = list(studied.jobs.specimens(world, 1, 0))
+    for job, other in zip(made[:2], few[:2], strict=True):  # one specimen: the same training in both parts
+        assert (job.train == other.train).all()
+        assert (job.test == other.test).all()
 
 
 @pytest.mark.parametrize("part", ["copies", "rescans"])
@@ -131,7 +157,7 @@ def judged(recipe: str, condition: str, right: list[bool], level: str = "1", par
     n = len(right)
     return pd.DataFrame({
         "recipe": recipe, "part": part, "condition": condition, "level": level, "split_seed": 0, "seed": 0,
-        "image_id": range(n), "family": np.arange(n) // 2, "true": "a", "predicted": ["a" if r else "b" for r in right],
+        "image": range(n), "family": np.arange(n) // 2, "true": "a", "predicted": ["a" if r else "b" for r in right],
         "tie": "specimen", "scan_type": "bare", "trained": 7, "right": right,
     })  # fmt: skip
 
@@ -139,38 +165,93 @@ def judged(recipe: str, condition: str, right: list[bool], level: str = "1", par
 def test_gaps_are_taken_on_the_same_images(studied: SimpleNamespace) -> None:
     one = judged("knn", "with", [True] * 20 + [False] * 4)
     other = judged("knn", "without", [False] * 6 + [True] * 18).sample(frac=1, random_state=0)  # in any order
-    ((recipe, level, with_, without, gap, each),) = studied.figures.axis(pd.concat([one, other]), "specimens")
-    assert (recipe, level, with_.value, without.value) == ("knn", 1.0, pytest.approx(20 / 24), pytest.approx(18 / 24))
-    assert gap.value == pytest.approx(2 / 24)
-    assert each == [pytest.approx(2 / 24)]
-    assert gap.low < gap.value < gap.high
+    ((recipe, level, pair),) = studied.figures.axis(pd.concat([one, other]), "specimens")
+    sides = (pytest.approx(20 / 24), pytest.approx(18 / 24))
+    assert (recipe, level, pair.with_.value, pair.without.value) == ("knn", 1.0, *sides)
+    assert pair.gap.value == pytest.approx(2 / 24)
+    assert pair.draws == (pytest.approx(2 / 24),)
+    assert pair.gap.low < pair.gap.value < pair.gap.high
     # On the copies' axis every level is compared with the training that has none.
     one, none = one.assign(part="copies", level="0.2"), other.assign(part="copies", level="0")
     assert [found[1] for found in studied.figures.axis(pd.concat([one, none]), "copies")] == [0.2]
 
 
+def test_an_interval_is_the_wider_of_families_and_trainings(studied: SimpleNamespace) -> None:
+    rows = judged("knn", "with", [True, False] * 20)
+    steady = pd.concat([rows.assign(split_seed=s) for s in range(5)])
+    shaky = pd.concat([rows.assign(split_seed=s, right=s % 2 == 0) for s in range(5)])
+    one, other = studied.figures.share(steady), studied.figures.share(shaky)
+    assert one.low == pytest.approx(0.5) and one.high == pytest.approx(0.5)  # every family is half right, always
+    assert other.high - other.low > 1.0  # all or nothing, five times
+
+
+def test_copies_are_worth_what_their_twins_gain(studied: SimpleNamespace) -> None:
+    with_ = judged("knn", "with", [True] * 20 + [False] * 20, "0.4", "copies")
+    with_["tie"] = ["copy"] * 20 + ["session"] * 20
+    without = judged("knn", "without", [False] * 40, "0", "copies")
+    found = {
+        twinned: pair.gap.value for _, twinned, pair in studied.figures.twins(pd.concat([with_, without]), "copies")
+    }
+    assert found == {True: 1.0, False: 0.0}
+
+
 def test_a_family_counts_once_however_many_images_it_has(studied: SimpleNamespace) -> None:
     few = judged("knn", "with", [True, True, False, False] * 10)
-    many = pd.concat([few] * 30).assign(image_id=range(1200))
+    many = pd.concat([few] * 30).assign(image=range(1200))
     assert studied.figures.share(few).low == pytest.approx(studied.figures.share(many).low, abs=0.02)
     assert np.isnan(studied.figures.share(few[few["family"] < 9]).low)  # too few families
 
 
+@pytest.fixture
+def results(studied: SimpleNamespace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[pd.DataFrame]:
+    """What the repository holds: trainings of both splits, whose folder is called knn-1."""
+    rows = pd.concat(
+        [judged("knn", c, r, "all", "splits") for c, r in (("random", [True] * 30), ("safe", [False] * 30))]
+    )
+    monkeypatch.setattr(studied.pages, "RESULTS", tmp_path / "results")
+    monkeypatch.setattr(studied.pages, "PREDICTIONS", tmp_path / "results" / "kept.parquet")
+    (tmp_path / "results").mkdir()
+    (tmp_path / "results" / studied.pages.USED).write_text('{"knn splits": "knn-1"}')
+    studied.pages.keep(rows, studied.pages.PREDICTIONS)
+    studied.pages._held.cache_clear()
+    yield rows
+    studied.pages._held.cache_clear()
+
+
 def test_predictions_that_are_kept_give_the_same_figures(
-    studied: SimpleNamespace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    studied: SimpleNamespace, results: pd.DataFrame, tmp_path: Path
 ) -> None:
-    rows = pd.concat([judged("knn", c, r, "", "splits") for c, r in (("random", [True] * 30), ("safe", [False] * 30))])
-    rows = rows.assign(image_id=rows["image_id"].map("id{}".format))
-    studied.pages.keep(rows, tmp_path / "kept.parquet")
-    monkeypatch.setattr(studied.pages, "PREDICTIONS", tmp_path / "kept.parquet")
-    again = studied.pages.kept(tmp_path)
-    (one,), (other,) = (list(studied.figures.splits(table)) for table in (rows, again))
-    assert one["random"] == other["random"]
-    assert one["by_split"] == other["by_split"] == [1.0]
+    again = studied.pages.kept(tmp_path / "work")
+    ((_, *one, _),) = studied.figures.splits(results)
+    ((_, *other, _),) = studied.figures.splits(again)
+    assert one == other
+    assert one[1].gap.value == 1.0
+    assert not len(studied.pages.kept(tmp_path / "work", alone=True))
+
+
+def test_another_machine_goes_on_from_what_is_kept(
+    studied: SimpleNamespace, results: pd.DataFrame, tmp_path: Path
+) -> None:
+    folder = tmp_path / "work" / "predictions" / "knn-1"
+    folder.mkdir(parents=True)
+    (folder.parent / studied.pages.USED).write_text('{"knn splits": "knn-1"}')
+    own = folder / "splits-random-all-0-0.parquet"  # trained here already: it stays
+    results[results["condition"] == "safe"][list(studied.pages._SAID)].to_parquet(own)
+    studied.pages.give("knn splits", folder)
+    assert sorted(file.name for file in folder.iterdir()) == [own.name, "splits-safe-all-0-0.parquet"]
+    rows = studied.pages.kept(tmp_path / "work")
+    assert len(rows) == 60  # of the folder alone, not once more of the repository
+    assert not rows["right"].any()
+    # Of other scans or other settings nothing is taken over.
+    other = folder.with_name("knn-2")
+    other.mkdir()
+    studied.pages.give("knn splits", other)
+    studied.pages.give("knn copies", other)
+    assert not list(other.iterdir())
 
 
 def test_the_page_has_a_place_for_every_table() -> None:
     text = (BENCHMARK / "README.md").read_text(encoding="utf-8")
-    for name in ("splits", "ties", "specimens", "copies", "rescans", "types", "classes", "real", "trained"):
+    for name in ("splits", "ties", "specimens", "scans", "twins", "rates", "types", "classes", "real", "trained"):
         assert f"<!-- {name}: begin -->\n" in text
         assert f"<!-- {name}: end -->" in text
