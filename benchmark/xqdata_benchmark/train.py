@@ -31,6 +31,7 @@ from xqdata.groups import Ints
 from xqdata_benchmark import augment
 from xqdata_benchmark.model import Classifier, build, normalisation
 from xqdata_benchmark.recipe import Recipe, Train
+from xqdata_benchmark.shares import Share, together
 
 _STATE = "checkpoint.safetensors"
 _BEST = "best.safetensors"
@@ -170,12 +171,15 @@ def train(
 ) -> Trained:
     """Train on rows[0], looking at rows[1] (which may be none); go on from the checkpoint in `folder` if there is one.
 
-    Raises InputError where the checkpoint is of another architecture.
+    Raises InputError where the checkpoint is of another architecture, and for a batch that it cannot normalise.
     """
     asked = recipe.train
     learnt, looked = (torch.from_numpy(np.asarray(r)) for r in rows)
     torch.manual_seed(seed)
     model = build(recipe.model, data.pixels.shape[3], data.truth.shape[1]).to(memory_format=torch.channels_last)
+    _normalisable(model, data.pixels.shape[1], len(learnt), asked.batch)
+    share = Share(fabric.global_rank, fabric.world_size)
+    together(model, share, fabric.device)
     optimiser = _optimiser(model, asked)
     wrapped, wrapped_optimiser = fabric.setup(model, optimiser)
     result = Trained(model)
@@ -185,7 +189,7 @@ def train(
     weights = _class_weights(data.truth[learnt], asked).to(fabric.device)
     for epoch in range(len(result.curves), asked.epochs):
         told = _epoch(
-            fabric, recipe, data, learnt, (wrapped, wrapped_optimiser), weights, (epoch, steps, seed), progress
+            fabric, recipe, data, learnt, (wrapped, wrapped_optimiser, share), weights, (epoch, steps, seed), progress
         )
         last = epoch + 1 == asked.epochs
         if len(looked) and ((epoch + 1) % asked.validate_every == 0 or last):
@@ -197,6 +201,17 @@ def train(
     _select(folder, model, result, recipe)
     fabric.barrier()  # the files that it reads go once the leading process has kept its network
     return result
+
+
+def _normalisable(model: Classifier, side: int, pictures: int, batch: int) -> None:
+    """Raises InputError where batch normalisation would meet one value: a lone picture, at the end of an epoch, whose
+    last maps are one place. torchvision's networks make them 32 times smaller than the picture.
+    """
+    lone = 1 in (batch, pictures % batch)
+    if lone and side <= 32 and any(isinstance(module, torch.nn.BatchNorm2d) for module in model.modules()):
+        hint = "give --set input.size=64, or another --set train.batch"
+        what = f"{pictures:,} images in batches of {batch} leave a lone one, which is too small at {side} pixels"
+        raise InputError(what, where=f"train.batch={batch}", hint=hint)
 
 
 def predict(fabric: Fabric, recipe: Recipe, data: Store, model: Classifier, rows: Ints) -> tuple[
@@ -219,13 +234,13 @@ def _epoch(
     recipe: Recipe,
     data: Store,
     learnt: Tensor,
-    setup: tuple[Any, Any],
+    setup: tuple[Any, Any, Share],
     weights: Tensor,
     at: tuple[int, int, int],
     progress: Progress,
 ) -> Epoch:
     """Train on every sample once."""
-    model, optimiser = setup
+    model, optimiser, share = setup
     epoch, steps, seed = at
     asked = recipe.train
     generator = torch.Generator().manual_seed(seed * 1_000_003 + epoch)
@@ -236,8 +251,8 @@ def _epoch(
     sums = torch.zeros(3, device=fabric.device)
     for step, batch in enumerate(torch.split(order, asked.batch)):
         maps = augment.drawn(recipe.augment, data.top[batch], generator)
-        # Each process takes its share of the batch; a batch smaller than their number goes to all of them.
-        mine = slice(fabric.global_rank, None, fabric.world_size) if len(batch) >= fabric.world_size else slice(None)
+        share.batch = len(batch)
+        mine = share.rows
         pictures = data.normal(augment.moved(data.batch(batch[mine], fabric.device), maps[mine]))
         truth = data.truth[batch[mine]].to(fabric.device)
         lr = _rate(asked, epoch * steps + step, asked.epochs * steps)
@@ -245,14 +260,17 @@ def _epoch(
             group["lr"] = lr
         logits = model(pictures)
         loss = _loss(logits.float(), truth, weights, recipe)
-        share = _weight(truth, weights, recipe) * fabric.world_size / _weight(data.truth[batch], weights, recipe)
+        # What share of the batch's loss this is, and how often each picture counts.
+        once = 1.0 if share.divided else 1.0 / share.processes
+        part = _weight(truth, weights, recipe) / _weight(data.truth[batch], weights, recipe) * once
         optimiser.zero_grad(set_to_none=True)
         # Gradients are averaged over processes, whose shares of a batch may differ.
-        fabric.backward(loss * (share if len(batch) >= fabric.world_size else 1.0))
+        fabric.backward(loss * part * share.processes)
         optimiser.step()
         with torch.no_grad():
-            right = _right(logits, truth, recipe).sum()
-            sums += torch.stack([loss * len(truth), right, torch.tensor(float(len(truth)), device=fabric.device)])
+            right = _right(logits, truth, recipe).sum() * once
+            count = torch.tensor(len(truth) * once, device=fabric.device)
+            sums += torch.stack([loss * part * len(batch), right, count])
         if step % 8 == 7 or step + 1 == steps:
             seen = sums.tolist()
             rate = seen[2] * fabric.world_size / (time.perf_counter() - started)

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import os
-import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -16,7 +14,7 @@ from xqdata_benchmark.compare import compare
 from xqdata_benchmark.recipe import Augment, Net
 from xqdata_benchmark.run import Result
 
-from benchmark.conftest import SMALL, run
+from benchmark.conftest import run
 from xqdata import runs
 from xqdata.errors import InputError
 from xqdata.manifest import Project
@@ -209,20 +207,3 @@ def test_knn_runs_without_torch(made: Path, tmp_path: Path) -> None:
     refused = run(made, "benchmark", "--recipe", "quick", "--run", "never", code=1, env=env).stderr
     assert "pip install 'xqdata[benchmark]'" in refused
     assert refused.count("\n") == 1
-
-
-def test_two_processes_give_what_one_gives(made: Path) -> None:
-    sets = [word for one in SMALL for word in ("--set", one)]
-    asked = ["benchmark", *sets, "--device", "cpu", "--workers", "1", "-q"]
-    run(made, *asked, "--run", "alone")
-    torchrun = Path(sys.executable).with_name("torchrun")
-    words = [str(torchrun), "--nproc-per-node", "2", "--no-python", "--", "xqdata", *asked, "--run", "both"]
-    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
-    env = os.environ | {"GLOO_SOCKET_IFNAME": "lo", "PATH": path, "OMP_NUM_THREADS": "1"}
-    done = subprocess.run(words, cwd=made, capture_output=True, text=True, check=False, timeout=300, env=env)
-    assert done.returncode == 0, done.stderr
-    project = Project(made)
-    one, two = (runs.read(project, name).predictions() for name in ("alone", "both"))
-    assert one["image_id"].equals(two["image_id"])
-    for name in runs.read(project, "alone").classes:
-        assert np.allclose(one[f"p_{name}"], two[f"p_{name}"], atol=2e-3)
