@@ -3,7 +3,8 @@
     python ray_nodes.py
 
 Prints the cluster's address. Then takes one order a line on stdin and answers when it is done: `worker` kills a worker
-process that has work, `node` kills the second node with all its workers and starts another in its place.
+process that has work, `node` kills the second node with all its workers, if it can while one has work, and starts
+another in its place, `head` kills the first node, `gcs` only the process of it that knows the cluster.
 """
 
 from __future__ import annotations
@@ -12,7 +13,9 @@ import os
 import signal
 import sys
 import time
+from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 
 from ray.cluster_utils import Cluster
 
@@ -39,17 +42,33 @@ def working(raylets: set[int]) -> list[int]:
     return sorted(found)
 
 
-def kill_worker(cluster: Cluster) -> None:
-    raylets = {node.all_processes["raylet"][0].process.pid for node in cluster.list_all_nodes()}
+def busy(nodes: Iterable[Any]) -> list[int]:
+    """The workers of `nodes` that have work, as soon as there are any; none after a while without."""
+    raylets = {node.all_processes["raylet"][0].process.pid for node in nodes}
     end = time.monotonic() + 20
     while not (found := working(raylets)) and time.monotonic() < end:
         time.sleep(0.01)
-    os.kill(found[0], signal.SIGKILL)
+    return found
+
+
+def kill_worker(cluster: Cluster) -> None:
+    os.kill(busy(cluster.list_all_nodes())[0], signal.SIGKILL)
 
 
 def kill_node(cluster: Cluster) -> None:
-    cluster.remove_node(next(iter(cluster.worker_nodes)), allow_graceful=False)
+    node = next(iter(cluster.worker_nodes))
+    busy([node])  # one that took another's place may still be starting
+    cluster.remove_node(node, allow_graceful=False)
     cluster.add_node(wait=False, num_cpus=1, object_store_memory=STORE)
+
+
+def kill_head(cluster: Cluster, kinds: str = "raylet gcs_server") -> None:
+    for kind in kinds.split():
+        os.kill(cluster.head_node.all_processes[kind][0].process.pid, signal.SIGKILL)
+
+
+def kill_gcs(cluster: Cluster) -> None:
+    kill_head(cluster, "gcs_server")
 
 
 def main() -> None:
@@ -59,8 +78,9 @@ def main() -> None:
     cluster.add_node(num_cpus=1, object_store_memory=STORE)
     sys.stdout.write(f"{cluster.address}\n")
     sys.stdout.flush()
+    orders = {"worker": kill_worker, "node": kill_node, "head": kill_head, "gcs": kill_gcs}
     for line in sys.stdin:
-        {"worker": kill_worker, "node": kill_node}[line.strip()](cluster)
+        orders[line.strip()](cluster)
         sys.stdout.write("done\n")
         sys.stdout.flush()
     cluster.shutdown()

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import time
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -67,3 +69,18 @@ def marked(shard: tuple[Path, int]) -> int:
     (folder / str(number)).touch()
     time.sleep(0.1)
     return number
+
+
+@dataclass(frozen=True)
+class Waiting:
+    """`function`, of whose shards some wait until a file is there: under way for as long as a test needs."""
+
+    function: Callable[[Any], Any]
+    file: Path
+
+    def __call__(self, told: tuple[Any, bool]) -> Any:
+        shard, waits = told
+        end = time.monotonic() + 60
+        while waits and not self.file.exists() and time.monotonic() < end:
+            time.sleep(0.02)
+        return self.function(shard)

@@ -3,21 +3,26 @@
 The shards are small here, so that there are many; nothing else is changed.
 
 Wrong while green would be: steps that never reach the cluster, because there is too little to do; a kill before or
-after all the work; measurements of a shard that was done twice counted twice; a node's clock or folder for temporary
-files in a row; finished shards that another engine does not find.
+after all the work, or while nothing is under way; measurements of a shard that was done twice counted twice; a node's
+clock or folder for temporary files in a row; finished shards that another engine does not find; a command that ends
+without a word, or hangs, when the cluster's first machine is lost.
 """
 
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
-from assets import command
+from assets import command, shards
 from assets.pictures import encoded, grey, save
+from engine.conftest import Nodes
 from xqdata import engine, features, manifest, taxonomy
 from xqdata.audit import background
 from xqdata.audit.run import Options as AuditOptions
@@ -39,7 +44,8 @@ SMALL = {ingesting: {"SHARD_FILES": 2, "_FEW": 0}, features: {"_SHARD": 2, "_FEW
          containers: {"SHARD_SCANS": 2, "_FEW": 0}, compare: {"_SHARD": 4}, join: {"_FEW": 2}}  # fmt: skip
 RATES = Rates(byte_copies=0.2, reencoded=0.2, turned=0.2, crops=0.2)
 PARTS = (("train", "2/3"), ("test", "1/3"))
-Progress = Callable[[str, int, int], None]
+# What the cluster does in ingest, and in dedup: sketches, containers, the join of hashes, verification.
+STEPS = ("measure_shard", "_sketch_shard", "_lifted", "_pairs", "_compare_shard")
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -60,12 +66,12 @@ def raw(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def take(folder: Path, raw: Path, *, workers: int | None = None, tell: Progress = lambda *_: None) -> dict[str, str]:
+def take(folder: Path, raw: Path, *, workers: int | None = None) -> dict[str, str]:
     """The digests of a new project's tables, after ingest, dedup, split and audit."""
     folder.mkdir(exist_ok=True)
     project = Project(folder)
-    ingest(project, resolve([str(raw)], {}), Config(), TAXONOMY, Options(workers=workers, progress=tell))
-    dedup.dedup(project, TAXONOMY, dedup.Options(workers=workers, progress=tell))
+    ingest(project, resolve([str(raw)], {}), Config(), TAXONOMY, Options(workers=workers))
+    dedup.dedup(project, TAXONOMY, dedup.Options(workers=workers))
     split(project, TAXONOMY, Request(parts=PARTS))
     audit(project, TAXONOMY, AuditOptions(workers=workers))
     return digests(project)
@@ -106,24 +112,43 @@ def test_two_nodes(raw, expected, tmp_path, ray_engine, monkeypatch, capfd):
     with counted(monkeypatch) as done:
         assert take(tmp_path, raw) == expected
     assert capfd.readouterr() == ("", "")
-    assert set(done) >= {"measure_shard", "_sketch_shard", "_lifted", "_pairs", "_compare_shard"}
+    assert set(done) >= set(STEPS)
     assert min(done["measure_shard"], done["_sketch_shard"], done["_lifted"]) >= 10
     assert done["_compare_shard"] >= 4
 
 
+@contextmanager
+def lossy(
+    monkeypatch: pytest.MonkeyPatch, folder: Path, steps: tuple[str, ...], lose: Callable[[], None]
+) -> Iterator[dict[str, int]]:
+    """`lose` is called in the midst of the shards of each function of `steps`: one is done, the next four are under way
+    and end only when it has returned. Yields how many shards of each there were.
+    """
+    seen: dict[str, int] = {}
+    run = cluster.run
+
+    def losing(function, parts, *args):
+        name = getattr(getattr(function, "function", function), "__name__", "")
+        first, file = name in steps and name not in seen, folder / f"{name}-goes-on"
+        told = ((part, first and 1 <= number < 5) for number, part in enumerate(parts))
+        for (part, _), result in run(shards.Waiting(function, file), told, *args):
+            seen[name] = seen.get(name, 0) + 1
+            if first and seen[name] == 1:
+                lose()
+                file.touch()
+            yield part, result
+
+    monkeypatch.setattr(cluster, "run", losing)
+    yield seen
+
+
 @pytest.mark.parametrize("what", ["worker", "node"])
-def test_a_loss_in_the_midst_of_ingest_and_of_dedup(raw, expected, tmp_path, ray_engine, nodes, what, capfd):
-    left = ["sketching", "raw"] if what == "worker" else ["comparing", "raw"]
-    hit = []
-
-    def lose(doing: str, done: int, total: int) -> None:
-        if doing in left and 0 < done < total / 2:
-            left.remove(doing)
-            hit.append((doing, done, total))
-            nodes.kill(what)
-
-    assert take(tmp_path, raw, tell=lose) == expected
-    assert [doing for doing, *_ in hit] == ["raw", "sketching" if what == "worker" else "comparing"]
+def test_a_loss_in_the_midst_of_steps(raw, expected, tmp_path, ray_engine, nodes, what, monkeypatch, capfd):
+    lost, steps = [], STEPS if what == "worker" else (STEPS[0], STEPS[-1])  # a node takes long to start
+    with lossy(monkeypatch, tmp_path, steps, lambda: lost.append(nodes.kill(what))) as seen:
+        assert take(tmp_path / "project", raw) == expected
+    assert all(seen[step] > 1 for step in steps)
+    assert len(lost) == len(steps)
     assert capfd.readouterr() == ("", "")
 
 
@@ -160,4 +185,25 @@ def test_the_command_prints_its_result_alone(raw, expected, tmp_path, nodes):
     told = command.run(tmp_path, *words)
     assert json.loads(told.stdout)["recorded"] > 16
     assert told.stderr == ""
+    assert digests(Project(tmp_path))["images"] == expected["images"]
+
+
+@pytest.mark.parametrize(
+    ("what", "lost"), [("head", "this machine's Ray node"), ("gcs", "the first machine of the Ray cluster")]
+)
+def test_without_the_first_machine_it_is_one_line_and_processes_go_on(raw, expected, tmp_path, what, lost):
+    made, done = Nodes(), tmp_path / ".xqdata" / "measured"
+    script = str(Path(command.__file__).with_name("small_shards.py"))
+    words = [sys.executable, script, "ingest", str(raw), "--engine", "ray", "--ray-address", made.address, "--json"]
+    running = subprocess.Popen(words, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    end = time.monotonic() + 120
+    while len(list(done.rglob("*.parquet"))) < 4 and running.poll() is None and time.monotonic() < end:
+        time.sleep(0.05)
+    made.kill(what)
+    out, told = running.communicate(timeout=50)  # before Ray ends the process itself
+    made.close()
+    assert (running.returncode, out, told.count("\n")) == (1, "", 1), told
+    assert f"{lost} was lost; start it again" in told
+    again = ingest(Project(tmp_path), resolve([str(raw)], {}), Config(), TAXONOMY, Options(workers=1))
+    assert 0 < again.accounts[0].read <= again.accounts[0].found - 4
     assert digests(Project(tmp_path))["images"] == expected["images"]

@@ -35,6 +35,11 @@ R = TypeVar("R")
 _PACKAGES = ("numpy", "scipy", "pillow", "opencv-python-headless", "imagecodecs", "tifffile", "pydicom")
 # Seconds after which it is asked again how many processors there are.
 _PATIENCE = 10.0
+# Seconds after which this machine's node and the cluster's first machine are looked for. Ray ends this whole process
+# where they are lost: without a word some seconds after the node, with a line of its own a minute after the machine.
+_GLANCE = 1.0
+# Seconds that the first machine may be away, as when it starts again.
+_ABSENCE = 30.0
 # What Ray writes on the terminal, and into the midst of a result on stdout, of workers that it replaces anyway.
 _QUIET = {
     "RAY_DEDUP_LOGS_SKIP_REGEX": "^",
@@ -42,7 +47,18 @@ _QUIET = {
     "RAY_USAGE_STATS_ENABLED": "0",
 }
 _START = "start one with ray start --head, or say where it is with --ray-address"
-_joined: list[ModuleType] = []
+_joined: list[_Joined] = []
+
+
+@dataclass(frozen=True)
+class _Joined:
+    """The module ray, connected. `head`: HOST:PORT of the cluster's first machine, `node`: the socket of this machine's
+    node; both empty where only Ray can reach them, as through a proxy.
+    """
+
+    ray: ModuleType
+    head: str = ""
+    node: str = ""
 
 
 @dataclass(frozen=True)
@@ -81,7 +97,8 @@ def run(
     first = list(islice(waiting, 1))
     if not first:
         return  # nobody needs a cluster for nothing
-    ray = _join(address)
+    cluster = _join(address)
+    ray: Any = cluster.ray
     task = ray.remote(_work)
     here = Path.cwd()
     sent = ray.put(function), _Surroundings(_code(), str(here), _seen([here, *sees]))
@@ -94,9 +111,13 @@ def run(
 
     try:
         room, asked = workers or _processors(ray) * AHEAD, time.monotonic()
+        looked = asked
         start(chain(first, islice(waiting, room - 1)))
         while running:
-            done, _ = ray.wait(list(running), timeout=_PATIENCE)
+            done, _ = ray.wait(list(running), timeout=_GLANCE)
+            if time.monotonic() - looked > _GLANCE:
+                _attended(cluster)
+                looked = time.monotonic()
             if time.monotonic() - asked > _PATIENCE:  # nodes come and go
                 room, asked = workers or _processors(ray) * AHEAD, time.monotonic()
             for ref in done:
@@ -113,36 +134,72 @@ def check(address: str) -> None:
     """Raises InputError where Ray is not installed, or nothing answers at `address`: Ray itself would wait for long."""
     if find_spec("ray") is None:
         raise InputError("Ray is not installed", hint="run: pip install 'xqdata[ray]'")
+    try:
+        _reach(address)
+    except (OSError, OverflowError) as error:
+        raise InputError(f"no Ray cluster answers ({error})", where=address, hint=_START) from None
+
+
+def _reach(address: str) -> None:
+    """Raises OSError or OverflowError where nothing answers at HOST:PORT; other forms of address are Ray's to find."""
     host, _, port = address.rpartition(":")
     if host and "/" not in host and port.isdecimal():
+        socket.create_connection((host.strip("[]"), int(port)), timeout=_PATIENCE).close()
+
+
+def _attended(cluster: _Joined) -> None:
+    """Raises XqdataError where this machine's node is gone, or the first machine does not answer for _ABSENCE seconds.
+
+    Every other node may be lost: that is Ray's business.
+    """
+    hint = "start it again, or go on without --engine ray: finished work is kept"
+    began = time.monotonic()
+    while True:
         try:
-            socket.create_connection((host.strip("[]"), int(port)), timeout=_PATIENCE).close()
-        except (OSError, OverflowError) as error:
-            raise InputError(f"no Ray cluster answers ({error})", where=address, hint=_START) from None
+            _knock(cluster.node)
+        except OSError as error:
+            raise XqdataError("this machine's Ray node was lost", where=platform.node(), hint=hint) from error
+        try:
+            return _reach(cluster.head)
+        except OSError as error:
+            if time.monotonic() - began > _ABSENCE:
+                told = "the first machine of the Ray cluster was lost"
+                raise XqdataError(told, where=cluster.head, hint=hint) from error
+            time.sleep(_GLANCE)
+
+
+def _knock(path: str) -> None:
+    """Raises OSError where nobody listens at a socket of this machine."""
+    if path:
+        with socket.socket(socket.AF_UNIX) as one:
+            one.settimeout(_PATIENCE)
+            one.connect(path)
 
 
 def leave() -> None:
     """Leave the cluster that `run` joined, if any."""
     while _joined:
-        _joined.pop().shutdown()
+        _joined.pop().ray.shutdown()
 
 
-def _join(address: str) -> Any:
-    """The module ray, connected. Raises InputError as `check` does, and where the cluster cannot be joined."""
+def _join(address: str) -> _Joined:
+    """The cluster. Raises InputError as `check` does, and where it cannot be joined."""
     check(address)
     with environment({name: value for name, value in _QUIET.items() if name not in os.environ}):
         import ray
 
         if ray.is_initialized():
-            return ray
+            return _joined[-1] if _joined else _Joined(ray)
         told = {"env_vars": dict.fromkeys(THREADS, "1") | ALLOCATOR}
         try:
-            ray.init(address=address, configure_logging=False, log_to_driver=False, runtime_env=told)
+            made = ray.init(address=address, configure_logging=False, log_to_driver=False, runtime_env=told)
         except (ConnectionError, RuntimeError, ValueError) as error:
             first = str(error).strip().partition("\n")[0]
             raise InputError(f"no Ray cluster can be joined ({first})", where=address, hint=_START) from error
-    _joined.append(ray)
-    return ray
+    where = getattr(made, "address_info", {})  # none through a proxy
+    cluster = _Joined(ray, where.get("gcs_address") or "", where.get("raylet_socket_name") or "")
+    _joined.append(cluster)
+    return cluster
 
 
 def _processors(ray: Any) -> int:
