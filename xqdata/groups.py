@@ -102,6 +102,21 @@ def _graph(count: int, ties: Sequence[Ties]) -> sp.csr_array:
     return sp.coo_array((ones, (rows, values)), shape=(int(starts[-1]), int(starts[-1]))).tocsr()
 
 
+def renumbered(numbers: Ints) -> tuple[Ints, Ints]:
+    """`numbers`, each >= 0, numbered anew from 0 in their order; and how often each of those occurs.
+
+    As `np.unique` with its inverse and counts, without sorting: for numbers that are hardly larger than their count.
+    """
+    many = np.bincount(numbers)
+    rank = np.cumsum(many > 0) - 1
+    return rank[numbers].astype(np.int64), many[many > 0].astype(np.int64)
+
+
+def distinct(numbers: Ints) -> int:
+    """How many different numbers, each >= 0, there are; as `renumbered`, for numbers hardly larger than their count."""
+    return int(np.count_nonzero(np.bincount(numbers)))
+
+
 def without_each(ties: Sequence[Ties]) -> Iterator[tuple[str, list[Ties]]]:
     """What would tie if one source did not, source by source; and if images of several values did not tie these."""
     for n, one in enumerate(ties):

@@ -8,11 +8,13 @@ that the file moved to. What somebody takes back stays in the log, and so does t
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import xxhash
@@ -33,6 +35,8 @@ _SETS = {
     "reject": ("reject",),
     "second_look": ("second_look",),
 }
+# The columns of images that effective labels follow from, where anybody has judged anything.
+_NEEDED = ("image_id", "sha256", "moved_from", *_CHANGED)
 # What a change is told of: the others follow from these.
 _TOLD = ("object", "objects", "scan_type", "specimens", "reject", "second_look")
 
@@ -177,15 +181,15 @@ def undo(
     """
     with manifest.lock(project.state, "label"):
         events = log(project)
-        images = manifest.read(project, "images")
         place = {event_id: n for n, event_id in enumerate(events["event_id"].to_pylist())}
         unknown = [event_id for event_id in event_ids if event_id not in place]
         if unknown:
             raise InputError("the label log has no such event", where=unknown[0], hint="list them: xqdata label log")
+        replay = _Undoing.of(manifest.read(project, "images", _NEEDED), events, taxonomy)
         made: list[Event] = []
         for event_id in sorted(set(event_ids), key=place.__getitem__, reverse=True):
-            known = events if not made else pa.concat_tables([events, _numbered(project, events, made)])
-            made.append(_undoing(images, known, taxonomy, event_id, (at, by, source, why)))
+            made.append(replay.undo(event_id, (at, by, source, why)))
+            replay.take(made[-1].row)
         _append(project, events, made)
     return made
 
@@ -206,52 +210,109 @@ def _numbered(project: Project, before: pa.Table, events: Iterable[Event]) -> pa
     return schema.from_rows("labels", [{**row, "number": before.num_rows + n} for n, row in enumerate(filled)])
 
 
-def _undoing(
-    images: pa.Table, events: pa.Table, taxonomy: Taxonomy, event_id: str, told: tuple[datetime, str, str, str | None]
-) -> Event:
-    rows = events.sort_by("number").to_pylist()
-    event = next(row for row in rows if row["event_id"] == event_id)
-    later = _later(rows, event, _moved(images))
-    if later is not None:
-        hint = f"undo {later['event_id']} first"
-        raise InputError(f"{later['by']} said something else of it later", where=event_id, hint=hint)
-    at, by, source, why = told
-    ends = {"image_id": event["image_id"], "other_image_id": event["other_image_id"]}
-    if event["field"] == "pair":
-        standing = [row for row in pairs(events) if _ends(row) == _ends(event) and row["number"] < event["number"]]
-        after = json.loads(standing[-1]["after"]) if standing else None
-        return Event(at, by, source, "pair", after=after, before=json.loads(event["after"]), why=why, undoes=event_id,
-                     **ends)  # fmt: skip
-    replayed = _replay(images, events, taxonomy)
-    if event_id not in replayed.before:
-        raise InputError("it does not count: other bytes lie where the picture was that was judged", where=event_id)
-    now = replayed.state[replayed.moved.get(event["image_id"], event["image_id"])]
-    name = event["field"]
-    was = replayed.before[event_id][name]
-    return Event(at, by, source, name, after=was, before=now[name], why=why, undoes=event_id, **ends)
+@dataclass
+class _Undoing:
+    """A log that grows by events that undo others: all that undoing one takes, brought up to date by each.
+
+    `rows`: the log's rows by event. `about`: those on one thing, in the log's order. `undoers`: how many events that
+    count undo each event; `stops`: of them, those that stand behind it in the log, so that it does not count itself.
+    """
+
+    replayed: _Replayed
+    taxonomy: Taxonomy
+    bytes_of: Mapping[str, str]
+    rows: dict[str, dict[str, Any]] = field(default_factory=dict)
+    about: dict[tuple[Any, ...], list[dict[str, Any]]] = field(default_factory=dict)
+    undoers: Counter[str] = field(default_factory=Counter)
+    stops: Counter[str] = field(default_factory=Counter)
+
+    @classmethod
+    def of(cls, images: pa.Table, events: pa.Table, taxonomy: Taxonomy) -> _Undoing:
+        """The log as it stands."""
+        rows = events.sort_by("number").to_pylist()
+        named = {end for row in rows for end in _ends(row)}
+        made = cls(_replay(images, events, taxonomy), taxonomy, _bytes_of(images, named))
+        for row in rows:
+            made._hold(row)
+        return made
+
+    def undo(self, event_id: str, told: tuple[datetime, str, str, str | None]) -> Event:
+        """The event that undoes `event_id`. Raises InputError as the function `undo` does."""
+        event = self.rows[event_id]
+        later = self._later(event)
+        if later is not None:
+            hint = f"undo {later['event_id']} first"
+            raise InputError(f"{later['by']} said something else of it later", where=event_id, hint=hint)
+        at, by, source, why = told
+        ends = {"image_id": event["image_id"], "other_image_id": event["other_image_id"]}
+        if event["field"] == "pair":
+            after = self._before_pair(event)
+            return Event(at, by, source, "pair", after=after, before=json.loads(event["after"]), why=why,
+                         undoes=event_id, **ends)  # fmt: skip
+        if event_id not in self.replayed.before:
+            raise InputError("it does not count: other bytes lie where the picture was that was judged", where=event_id)
+        now, name = self.replayed.state[self._now(event["image_id"])], event["field"]
+        was = self.replayed.before[event_id][name]
+        return Event(at, by, source, name, after=was, before=now[name], why=why, undoes=event_id, **ends)
+
+    def take(self, row: dict[str, Any]) -> None:
+        """Append a new event's row."""
+        if row["event_id"] in self.rows:
+            return
+        held = {**row, "number": len(self.rows), "sha256": self.bytes_of.get(row["image_id"])}
+        self._hold(held)
+        moved = {**held, "image_id": self._now(row["image_id"])}
+        if row["field"] != "pair" and moved["image_id"] in self.replayed.state:
+            self.replayed.apply(moved, self.taxonomy)
+
+    def _hold(self, row: dict[str, Any]) -> None:
+        self.rows[row["event_id"]] = row
+        self.about.setdefault(self._about(row), []).append(row)
+        self._count(row)
+
+    def _count(self, row: dict[str, Any]) -> None:
+        """Count what `row`, the last of the log, undoes: what that undid itself is no longer undone, and so on."""
+        by = 1
+        while row["undoes"] is not None:
+            undoes = row["undoes"]
+            self.undoers[undoes] += by
+            other = self.rows.get(undoes)
+            if other is None or other["number"] >= row["number"]:
+                return
+            counted = self.stops[undoes] == 0
+            self.stops[undoes] += by
+            if counted == (self.stops[undoes] == 0):
+                return
+            row, by = other, -by
+
+    def _now(self, image: str) -> str:
+        return self.replayed.moved.get(image, image)
+
+    def _about(self, row: Mapping[str, Any]) -> tuple[Any, ...]:
+        return frozenset(self._now(end) for end in _ends(row)), _SETS.get(row["field"], (row["field"],))
+
+    def _later(self, event: Mapping[str, Any]) -> dict[str, Any] | None:
+        """The last verdict after `event` that stands and is about the same thing; None where there is none."""
+        for row in reversed(self.about[self._about(event)]):
+            if row["number"] <= event["number"]:
+                return None
+            # What came after the event and was taken back again leaves no trace.
+            undid = self.rows.get(row["undoes"] or "")
+            if not self.undoers[row["event_id"]] and (undid is None or undid["number"] <= event["number"]):
+                return row
+        return None
+
+    def _before_pair(self, event: Mapping[str, Any]) -> Any:
+        """What the last verdict before `event` says of its pair; None where there is none."""
+        for row in reversed(self.about[self._about(event)]):
+            stands = row["undoes"] is None and not self.undoers[row["event_id"]]
+            if stands and row["number"] < event["number"] and _ends(row) == _ends(event):
+                return json.loads(row["after"])
+        return None
 
 
 def _ends(row: Mapping[str, Any]) -> frozenset[str]:
-    return frozenset((row["image_id"], row["other_image_id"]))
-
-
-def _later(rows: Sequence[Mapping[str, Any]], event: Mapping[str, Any], moved: Mapping[str, str]) -> Any:
-    """The last verdict after `event` that stands and is about the same thing; None where there is none."""
-
-    def about(row: Mapping[str, Any]) -> tuple[Any, ...]:
-        ends = {moved.get(end, end) for end in _ends(row) if end is not None}
-        return frozenset(ends), _SETS.get(row["field"], (row["field"],))
-
-    number = {row["event_id"]: row["number"] for row in rows}
-    gone = undone(rows)
-    for row in reversed(rows):
-        if row["number"] <= event["number"]:
-            return None
-        # What came after the event and was taken back again leaves no trace.
-        traceless = row["event_id"] in gone or number.get(row["undoes"], -1) > event["number"]
-        if not traceless and about(row) == about(event):
-            return row
-    return None
+    return frozenset(end for end in (row["image_id"], row["other_image_id"]) if end is not None)
 
 
 def undone(rows: Iterable[Mapping[str, Any]]) -> set[str]:
@@ -275,9 +336,10 @@ def standing(images: pa.Table, events: pa.Table, field: str, by: str | None = No
     lie there now; only `by`'s where that is given.
     """
     moved, sets = _moved(images), _SETS[field]
-    bytes_of = dict(zip(images["image_id"].to_pylist(), images["sha256"].to_pylist(), strict=True))
+    rows = said(events, [name for name in _SETS if _SETS[name] == sets])
+    bytes_of = _bytes_of(images, {moved.get(row["image_id"], row["image_id"]) for row in rows})
     found = {}
-    for row in said(events, [name for name in _SETS if _SETS[name] == sets]):
+    for row in rows:
         image = moved.get(row["image_id"], row["image_id"])
         if bytes_of.get(image) == row["sha256"] and by in (None, row["by"]):
             found[image] = {**row, "image_id": image}
@@ -291,8 +353,8 @@ def pairs(events: pa.Table) -> list[dict[str, Any]]:
 
 def _with_bytes(project: Project, rows: Mapping[str, dict[str, Any]]) -> Iterator[dict[str, Any]]:
     """The rows, each with the sha256 of the image that it judges."""
-    images = manifest.read(project, "images", ["image_id", "sha256"])
-    bytes_of = dict(zip(images["image_id"].to_pylist(), images["sha256"].to_pylist(), strict=True))
+    named = {end for row in rows.values() for end in _ends(row)}
+    bytes_of = _bytes_of(manifest.read(project, "images", ["image_id", "sha256"]), named)
     for row in rows.values():
         for image in filter(None, (row["image_id"], row["other_image_id"])):
             if image not in bytes_of:
@@ -300,21 +362,36 @@ def _with_bytes(project: Project, rows: Mapping[str, dict[str, Any]]) -> Iterato
         yield {**row, "sha256": bytes_of[row["image_id"]]}
 
 
+def _bytes_of(images: pa.Table, named: Iterable[str]) -> dict[str, str]:
+    """The sha256 of each image among `named`."""
+    rows = images.filter(pc.is_in(images["image_id"], pa.array(sorted(named), pa.string())))
+    return dict(zip(rows["image_id"].to_pylist(), rows["sha256"].to_pylist(), strict=True))
+
+
+def needed(events: pa.Table) -> tuple[str, ...]:
+    """The columns of images that `effective` reads for these events: none where there is no event."""
+    return _NEEDED if events.num_rows else ()
+
+
 def effective(images: pa.Table, events: pa.Table, taxonomy: Taxonomy) -> pa.Table:
     """`images` with the verdicts of `events` applied, the latest last; rejected images are left out.
 
     A verdict on the object sets `object` and `objects`; one on the scan type sets its factors too.
     """
+    if not events.num_rows:
+        return images
     state = _replay(images, events, taxonomy).state
-    rejected = [i for i, row in state.items() if row.get("reject")]
-    ids = images["image_id"].to_pylist()
+    # Rows that no event names are taken as they are: of ten million few are judged by anybody.
+    place = pc.index_in(images["image_id"], pa.array(list(state), pa.string()))
+    row = pc.coalesce(pc.add(place.cast(pa.int64()), images.num_rows), pa.array(np.arange(images.num_rows)))
     table = images
     for name in _CHANGED:
         column = schema.IMAGES.column(name)
-        old = images[name].to_pylist()
-        new = [state.get(i, {}).get(name, value) for i, value in zip(ids, old, strict=True)]
-        table = table.set_column(table.column_names.index(name), name, pa.array(new, column.type))
-    return table.filter(pc.invert(pc.is_in(table["image_id"], pa.array(rejected, pa.string()))))
+        new = pa.array([told[name] for told in state.values()], column.type)
+        both = pa.chunked_array([*images[name].chunks, new], column.type)
+        table = table.set_column(table.column_names.index(name), name, both.take(row))
+    rejected = [image for image, told in state.items() if told["reject"]]
+    return table.filter(pc.invert(pc.is_in(table["image_id"], pa.array(rejected, pa.string())))) if rejected else table
 
 
 def conflicts(images: pa.Table, events: pa.Table, taxonomy: Taxonomy) -> list[Conflict]:
@@ -342,9 +419,9 @@ def alike(a: Any, b: Any) -> bool:
 def changes(images: pa.Table, events: pa.Table, taxonomy: Taxonomy) -> list[Change]:
     """What the log changes of `images`, by image and field in the order of the table."""
     replayed = _replay(images, events, taxonomy)
-    order = {image: n for n, image in enumerate(images["image_id"].to_pylist())}
+    named = pc.is_in(images["image_id"], pa.array(list(replayed.state), pa.string()))
     found = []
-    for image in sorted(replayed.state, key=order.__getitem__):
+    for image in images["image_id"].filter(named).to_pylist():
         now, was = replayed.state[image], replayed.original[image]
         for name in _TOLD:
             # One object alone is told once.
@@ -426,8 +503,8 @@ def _set(row: dict[str, Any], field: str, after: Any, taxonomy: Taxonomy) -> Non
 
 def _moved(images: pa.Table) -> dict[str, str]:
     """Where the file of a missing image lies now, over any number of moves."""
-    pairs = zip(images["moved_from"].to_pylist(), images["image_id"].to_pylist(), strict=True)
-    step = {old: new for old, new in pairs if old is not None}
+    gone = images.filter(pc.is_valid(images["moved_from"]))
+    step = dict(zip(gone["moved_from"].to_pylist(), gone["image_id"].to_pylist(), strict=True))
     return {old: _last(step, old) for old in step}
 
 

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from xqdata import containers, manifest
 from xqdata.audit.finding import MEDIUM, Finding
 from xqdata.audit.material import Material
-from xqdata.audit.pictures import drawn, labelled, opened, reachable
+from xqdata.audit.pictures import columns, drawn, labelled, opened, reachable
 from xqdata.audit.telling import Found
 from xqdata.containers.grouping import COLUMNS, polarities
 from xqdata.containers.rle import unrle
@@ -118,10 +118,10 @@ def _views(
 
 def _kinds(project: Project, material: Material, rows: Ints) -> Ints:
     """A number for each container as one scanner sees it."""
-    columns = ("container", "container_id", "scanner_make", "scanner_model", "scanner_serial", "view", "channel")
-    table = manifest.read(project, "images", ["image_id", *columns]).sort_by("image_id").take(pa.array(rows))
+    names = ("container", "container_id", "scanner_make", "scanner_model", "scanner_serial", "view", "channel")
+    table = columns(project, material, rows, names)
     numbers: dict[tuple[object, ...], int] = {}
-    listed = zip(*(table[name].to_pylist() for name in columns), strict=True)
+    listed = zip(*(table[name].to_pylist() for name in names), strict=True)
     return np.array([numbers.setdefault(told, len(numbers)) for told in listed], np.int64)
 
 

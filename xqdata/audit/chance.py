@@ -12,13 +12,15 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from xqdata.groups import Ints
+from xqdata.groups import Ints, distinct, renumbered
 
 Floats = NDArray[np.float64]
 
 DEALS = 999
 # Below so many components, shuffling them says nothing.
 FEWEST = 20
+# Of more components than these, so many are drawn: dealing all of ten million takes an hour and says the same.
+MOST = 100_000
 # A finding is nothing that chance gives more often than once in a hundred times.
 RARE = 0.01
 
@@ -51,12 +53,30 @@ class Held:
         return int(self.value.max(initial=-1)) + 1
 
 
+def sample(component: Ints, seed: int) -> Ints:
+    """The places of the images of MOST components, drawn by chance; of all images where there are no more."""
+    _, sizes = renumbered(component)
+    if len(sizes) <= MOST:
+        return np.arange(len(component))
+    present = np.flatnonzero(np.bincount(component))
+    taken = np.zeros(int(present[-1]) + 1, bool)
+    taken[np.random.Generator(np.random.PCG64(seed)).choice(present, MOST, replace=False)] = True
+    return np.flatnonzero(taken[component])
+
+
+def sampled(component: Ints, drawn: int) -> str:
+    """What to say of a figure that comes from `drawn` of the components; nothing where it comes from all."""
+    count = distinct(component)
+    return f", in {drawn:,} of {count:,} components, drawn by chance" if drawn < count else ""
+
+
 def held(component: Ints, value: Ints) -> Held:
     """Count images, given by the component and the value of each; both are numbered anew from 0."""
-    _, c = np.unique(component, return_inverse=True)
-    _, v = np.unique(value, return_inverse=True)
-    cells, count = np.unique(np.stack([c, v]), axis=1, return_counts=True)
-    return Held(cells[0], cells[1], count)
+    c, (v, values) = renumbered(component)[0], renumbered(value)
+    cells = np.sort(c * len(values) + v)
+    first = np.flatnonzero(np.append(True, np.diff(cells) > 0)) if len(cells) else np.zeros(0, np.int64)
+    place = np.divmod(cells[first], max(1, len(values)))
+    return Held(*place, np.diff(np.append(first, len(cells))))
 
 
 def table(counted: Held, row: Ints) -> Floats:
@@ -68,9 +88,9 @@ def table(counted: Held, row: Ints) -> Floats:
 
 def commonest(component: Ints, value: Ints) -> Ints:
     """The value that most images of each component hold, the smallest among equals; components are numbered anew."""
-    _, c = np.unique(component, return_inverse=True)
-    counts = np.zeros((int(c.max(initial=-1)) + 1, int(value.max(initial=-1)) + 1), np.int64)
-    np.add.at(counts, (c, value), 1)
+    c, sizes = renumbered(component)
+    values = int(value.max(initial=-1)) + 1
+    counts = np.bincount(c * values + value, minlength=len(sizes) * values).reshape(len(sizes), values)
     return np.asarray(counts.argmax(axis=1), np.int64)
 
 

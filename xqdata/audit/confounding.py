@@ -8,18 +8,19 @@ has half of the risk of being wrong.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from xqdata.audit.chance import FEWEST, RARE, Against, against, commonest, cramers_v, held, table
+from xqdata.audit.chance import FEWEST, MOST, RARE, Against, against, commonest, cramers_v, held, sample, sampled, table
 from xqdata.audit.classes import Standing, alone, standing
 from xqdata.audit.finding import INFO, MEDIUM, Evidence, Finding
 from xqdata.audit.material import Flags, Material
 from xqdata.audit.telling import Found, count, listed
-from xqdata.groups import Ints
+from xqdata.groups import Ints, distinct
 
 # An association that is stronger than chance by less than this is weak, however sure.
 _STRONG = 0.1
@@ -54,9 +55,10 @@ def confounding(material: Material, seed: int) -> Iterator[Found | str]:
             yield known
             continue
         advice = f"a model may learn the {name}: {_ADVICE[name]}"
-        every = associated(known.component, known.label, known.value, seed)
-        one = _standing_out(known, seed)
-        found = _confounded(material, name, known, every, one, advice)
+        some = known.drawn(seed)
+        every = associated(some.component, some.label, some.value, seed)
+        one = _standing_out(some, seed)
+        found = _confounded(material, name, known, some, every, one, advice)
         yield found
         if isinstance(found, str):
             yield from _one_only(material, name, known)
@@ -77,16 +79,17 @@ def files(material: Material, seed: int) -> Iterator[Found | str]:
         known = _known(material, f"file's {name.replace('_', ' ')}", values)
         if isinstance(known, str):
             continue
-        found = associated(known.component, known.label, known.value, seed)
+        some = known.drawn(seed)
+        found = associated(some.component, some.label, some.value, seed)
         if _is_strong(found, RARE):
-            sentence = f"the label goes with the {known.word} ({_figures(found, known)}); {advice}"
+            sentence = f"the label goes with the {known.word} ({_figures(found, some)}); {advice}"
             yield Finding(f"file-{name}", INFO, *_sides(material, known.rows), 0, sentence), []
 
 
 @dataclass(frozen=True)
 class _Known:
     """Images whose label and value are known: rows of the material, their components, and numbers of labels and values
-    with what those are called. `word`: what the value is.
+    with what those are called. `word`: what the value is. `all_components`: where these are drawn, of how many.
     """
 
     word: str
@@ -96,11 +99,20 @@ class _Known:
     value: Ints
     labels: Sequence[str]
     values: Sequence[str]
+    all_components: int = 0
 
-    @property
+    @cached_property
     def components(self) -> int:
         """How many components there are."""
-        return len(np.unique(self.component))
+        return distinct(self.component)
+
+    def drawn(self, seed: int) -> _Known:
+        """What chance is asked of: all, or where there are very many components, some of them."""
+        if self.components <= MOST:
+            return self
+        some = sample(self.component, seed)
+        rows, component, label, value = (of[some] for of in (self.rows, self.component, self.label, self.value))
+        return replace(self, rows=rows, component=component, label=label, value=value, all_components=self.components)
 
     @property
     def own(self) -> float:
@@ -130,8 +142,9 @@ def _is_strong(found: Against, rare: float) -> bool:
 
 
 def _figures(found: Against, known: _Known) -> str:
+    drawn = f" drawn of {known.all_components:,}" if known.all_components else ""
     return (
-        f"Cramer's V {found.found:.2f} over {known.components:,} components, by chance {found.chance:.2f}, "
+        f"Cramer's V {found.found:.2f} over {known.components:,} components{drawn}, by chance {found.chance:.2f}, "
         f"p {found.p:.3f}"
     )
 
@@ -152,7 +165,13 @@ def _standing_out(known: _Known, seed: int) -> list[Standing]:
 
 
 def _confounded(
-    material: Material, name: str, known: _Known, every: Against, one: Sequence[Standing], advice: str
+    material: Material,
+    name: str,
+    known: _Known,
+    some: _Known,
+    every: Against,
+    one: Sequence[Standing],
+    advice: str,
 ) -> Found | str:
     kind = f"confounding-{name}"
     strong = _is_strong(every, RARE / 2)
@@ -160,15 +179,15 @@ def _confounded(
         return _untestable(name, known)
     if not strong and not one:
         more = "hardly more" if every.p <= RARE / 2 else "no more"
-        return f"label and {name}: {more} than chance ({_figures(every, known)}), and no class stands out"
+        return f"label and {name}: {more} than chance ({_figures(every, some)}), and no class stands out"
     told, pairs, rows = [], [], known.rows
     if one:
-        spelled = listed([_stands(known, each) for each in one], 3)
+        spelled = listed([_stands(some, each) for each in one], 3) + sampled(known.component, some.components)
         told.append(f"{spelled} (chance alone does so to some class with p {max(o.p for o in one):.3f})")
         mine = np.isin(known.label, [each.label for each in one])
         rows, pairs = (rows if strong else rows[mine]), _shown(material, kind, known, mine)
     if strong:
-        told.append(f"the label goes with the {name} ({_figures(every, known)})")
+        told.append(f"the label goes with the {name} ({_figures(every, some)})")
     return Finding(kind, MEDIUM, *_sides(material, rows), 0, f"{', and '.join(told)}; {advice}"), pairs
 
 
@@ -229,12 +248,16 @@ def associated(component: Ints, label: Ints, value: Ints, seed: int) -> Against:
 def _numbers(values: pa.ChunkedArray, rows: Ints) -> tuple[Ints, list[str]]:
     """A number for each of `rows`, equal for equal values, and what each number is called, in order."""
     taken = values.combine_chunks().take(pa.array(rows)) if isinstance(values, pa.ChunkedArray) else values.take(rows)
-    names, number = np.unique(taken.to_numpy(zero_copy_only=False).astype(str), return_inverse=True)
-    return number.astype(np.int64), names.tolist()
+    encoded = pc.dictionary_encode(taken)
+    told = encoded.dictionary.to_pylist()
+    names = sorted(told)
+    place = {name: n for n, name in enumerate(names)}
+    number = np.array([place[name] for name in told], np.int64)
+    return number[encoded.indices.to_numpy(zero_copy_only=False)], names
 
 
 def _binned(values: pa.ChunkedArray) -> pa.Array:
     """Tenths by size, as text."""
     found = values.to_numpy().astype(np.float64)
     edges = np.unique(np.quantile(found, np.linspace(0, 1, _BINS + 1)[1:-1])) if len(found) else np.zeros(0)
-    return pa.array(np.searchsorted(edges, found, side="right").astype(str))
+    return pa.array(np.searchsorted(edges, found, side="right")).cast(pa.string())

@@ -6,10 +6,11 @@ from collections.abc import Iterator
 from itertools import combinations
 
 import numpy as np
+import pyarrow as pa
 import pyarrow.compute as pc
 
 from xqdata import groups
-from xqdata.audit.chance import FEWEST, RARE, against, held, table, variation
+from xqdata.audit.chance import FEWEST, RARE, against, held, sample, sampled, table, variation
 from xqdata.audit.finding import MEDIUM, Evidence, Finding
 from xqdata.audit.material import Flags, Material
 from xqdata.audit.telling import Found, count, listed
@@ -28,13 +29,13 @@ def conflicts(material: Material) -> Iterator[Found]:
     """Images of one picture, or of one moment, that are said to show different things, whichever parts they lie in."""
     rows = np.arange(len(material.part))
     cluster = groups.components(len(rows), [material.tie(*_SAME), material.copy_tie])
-    members: dict[int, list[int]] = {}
-    for row in np.flatnonzero(material.has_part).tolist():
-        members.setdefault(int(cluster[row]), []).append(row)
-    objects = material.images["objects"].to_pylist()
+    several = (np.bincount(cluster[material.has_part], minlength=len(rows)) > 1)[cluster] & material.has_part
+    held = np.flatnonzero(several)
+    told = material.images["objects"].take(pa.array(held)).to_pylist()
+    objects = dict(zip(held.tolist(), told, strict=True))
     pairs = [
         (a, b) if material.part[a] <= material.part[b] else (b, a)
-        for together in members.values()
+        for together in _apart(held, cluster[held])
         for a, b in combinations(together, 2)
         if contradict((objects[a] or (), objects[b] or ()))
     ]
@@ -44,12 +45,21 @@ def conflicts(material: Material) -> Iterator[Found]:
     wrong[np.array(pairs).ravel()] = True
     test, other = _counted(material, wrong)
     ids = material.ids
-    told = [Evidence("conflict", ids[a], ids[b], f"{_spelled(objects[a])} or {_spelled(objects[b])}") for a, b in pairs]
+    shown = [
+        Evidence("conflict", ids[a], ids[b], f"{_spelled(objects[a])} or {_spelled(objects[b])}") for a, b in pairs
+    ]
     sentence = (
         f"{count(int(wrong.sum()), 'image')} of one picture or one moment are said to show different things "
         f"({count(len(pairs), 'pair')}); at most one label is right: look at the pairs, and correct the labels"
     )
-    yield Finding("conflict", MEDIUM, test, other, len(pairs), sentence), told
+    yield Finding("conflict", MEDIUM, test, other, len(pairs), sentence), shown
+
+
+def _apart(rows: Ints, cluster: Ints) -> list[list[int]]:
+    """`rows`, ascending, by cluster, the clusters in the order of their first rows."""
+    order = np.argsort(cluster, kind="stable")
+    cuts = np.flatnonzero(np.diff(cluster[order])) + 1
+    return sorted(members.tolist() for members in np.split(rows[order], cuts)) if len(rows) else []
 
 
 def _spelled(objects: list[str] | None) -> str:
@@ -115,8 +125,11 @@ def drift(material: Material, seed: int) -> Iterator[Found | str]:
     """Whether parts hold classes and scan types in other shares than whole components dealt by chance would."""
     for column, word in (("object", "objects"), ("scan_type", "scan types")):
         rows, value, _ = _values(material, column)
-        side = material.part[rows] if material.sides.rotates else material.tested[rows].astype(np.int64)
-        counted = held(material.families(rows), value)
+        family = material.families(rows)
+        some = sample(family, seed)
+        side = (material.part[rows] if material.sides.rotates else material.tested[rows].astype(np.int64))[some]
+        value = value[some]
+        counted = held(family[some], value)
         if counted.components < FEWEST or len(np.unique(side)) < 2:
             yield f"drift of {word} was not looked at: {counted.components} components are too few"
             continue
@@ -132,6 +145,7 @@ def drift(material: Material, seed: int) -> Iterator[Found | str]:
 
         found = against(observed, deal, seed)
         told = f"{word} of {found.found:.1%} of the images are not as in all parts, by chance of {found.chance:.1%}"
+        told += sampled(family, counted.components)
         if found.p > RARE or found.found < _DRIFT:
             yield f"no drift of {word}: {told}"
             continue
@@ -151,7 +165,7 @@ def _by_side(side: Ints, value: Ints) -> np.ndarray[tuple[int, int], np.dtype[np
 
 def _values(material: Material, column: str) -> tuple[Ints, Ints, list[str]]:
     """Rows that have a part, the number of the value that each holds (one row for each of several), and their names."""
-    ties = groups.column_ties(material.images, column, material.has_part)
+    ties = material.column(column)
     names = ties.names.to_pylist()
     order = np.argsort(pc.array_sort_indices(ties.names).to_numpy()) if names else np.zeros(0, np.int64)
     return ties.image, order[ties.value].astype(np.int64), sorted(names)

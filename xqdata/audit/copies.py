@@ -69,8 +69,10 @@ def undecided(material: Material) -> Iterator[Found]:
 def _joined(material: Material, kinds: Sequence[str], clusters: bool = True) -> Relation:
     """What links of `kinds` join, directly or through others, whether or not those have a part."""
     ties: list[Ties] = [material.tie(*kinds), *([material.copy_tie] if clusters else [])]
-    rows = np.arange(len(material.part))
-    return relation(material, rows, groups.components(len(rows), ties))
+    component = groups.components(len(material.part), ties)
+    # An image that nothing is joined to has no partner anywhere.
+    rows = np.flatnonzero((np.bincount(component) > 1)[component])
+    return relation(material, rows, component[rows])
 
 
 def _any_of(relations: Sequence[Relation]) -> Relation:

@@ -12,7 +12,7 @@ import numpy as np
 import scipy.sparse as sp
 
 from xqdata.audit.material import Flags, Material
-from xqdata.groups import Ints
+from xqdata.groups import Ints, distinct, renumbered
 
 # Pairs that are looked at one by one where images hold several values: beyond, a pair counts once for each value it
 # shares, which is no longer than the truth where one value is shared by tens of thousands.
@@ -30,7 +30,8 @@ class Relation:
     @property
     def single(self) -> bool:
         """Whether no row holds several values."""
-        return len(np.unique(self.image)) == len(self.image)
+        steps = np.diff(self.image)
+        return bool((steps > 0).all()) or distinct(self.image) == len(self.image)
 
 
 @dataclass(frozen=True)
@@ -54,8 +55,12 @@ class Crossing:
 def relation(material: Material, image: Ints, value: Ints) -> Relation:
     """The values of rows that have a part, each once."""
     keep = material.has_part[image]
-    both = np.unique(np.stack([image[keep], value[keep]]), axis=1)
-    return Relation(both[0], both[1])
+    image, value = image[keep], value[keep]
+    if not (np.diff(image) > 0).all():
+        many = int(value.max(initial=-1)) + 1
+        both = np.sort(image * many + value)
+        image, value = np.divmod(both[np.append(True, np.diff(both) > 0)], many)
+    return Relation(image, value)
 
 
 def crossing(material: Material, held: Relation, known: Relation | None = None) -> Crossing:
@@ -86,9 +91,8 @@ def _partners(material: Material, held: Relation) -> tuple[Ints, Ints]:
 def _by_value(material: Material, held: Relation) -> tuple[Ints, Ints]:
     rows, parts = len(material.part), len(material.sides.names)
     part = material.part[held.image]
-    values, value = np.unique(held.value, return_inverse=True)
-    counts = np.zeros((len(values), parts), np.int64)
-    np.add.at(counts, (value, part), 1)
+    value, many = renumbered(held.value)
+    counts = np.bincount(value * parts + part, minlength=len(many) * parts).reshape(len(many), parts)
     elsewhere, against = np.zeros(rows, np.int64), np.zeros(rows, np.int64)
     np.add.at(elsewhere, held.image, counts.sum(1)[value] - counts[value, part])
     np.add.at(against, held.image, counts[:, material.sides.tested :].sum(1)[value])
@@ -96,17 +100,19 @@ def _by_value(material: Material, held: Relation) -> tuple[Ints, Ints]:
 
 
 def _listed(material: Material, held: Relation) -> tuple[Ints, Ints]:
-    rows = len(material.part)
-    ones = np.ones(len(held.image), np.int32)
-    holds = sp.csr_array((ones, (held.image, held.value)), shape=(rows, int(held.value.max(initial=-1)) + 1))
-    elsewhere, against = np.zeros(rows, np.int64), np.zeros(rows, np.int64)
-    tested = material.tested
-    for start in range(0, rows, _ROWS):
+    elsewhere, against = np.zeros((2, len(material.part)), np.int64)
+    place, _ = renumbered(held.image)
+    rows = np.flatnonzero(np.bincount(held.image))
+    part, tested = material.part[rows], material.tested[rows]
+    ones = np.ones(len(place), np.int32)
+    holds = sp.csr_array((ones, (place, held.value)), shape=(len(rows), int(held.value.max(initial=-1)) + 1))
+    for start in range(0, len(rows), _ROWS):
+        some = rows[start : start + _ROWS]
         shared = sp.coo_array(holds[start : start + _ROWS] @ holds.T)
-        one, two = shared.coords[0] + start, shared.coords[1]
-        apart = material.part[one] != material.part[two]
-        elsewhere += np.bincount(one[apart], minlength=rows)
-        against += np.bincount(one[~tested[two]], minlength=rows)
+        one, two = shared.coords
+        apart = part[one + start] != part[two]
+        elsewhere[some] = np.bincount(one[apart], minlength=len(some))
+        against[some] = np.bincount(one[~tested[two]], minlength=len(some))
     return elsewhere, against
 
 
@@ -132,18 +138,17 @@ def examples(material: Material, held: Relation, known: Relation | None = None) 
     """(row, row of a later part that it belongs together with, value that they share): one for each row that has such a
     partner, so that the test side stands first. Partners that `known` joins are passed over.
     """
+    held = _across(material, held)
     if not len(held.image):
         return []
-    part = material.part.tolist()
-    bonds = _bonds(known)
+    bonds = _bonds(known, held.image)
     order = np.lexsort((held.image, -material.part[held.image], held.value))
     image, value = held.image[order], held.value[order]
+    part = dict(zip(image.tolist(), material.part[image].tolist(), strict=True))
     cuts = np.flatnonzero(np.diff(value)) + 1
     found: dict[int, tuple[int, int, int]] = {}
     for members, number in zip(np.split(image, cuts), value[np.append(0, cuts)].tolist(), strict=True):
         rows = members.tolist()
-        if part[rows[0]] == part[rows[-1]]:
-            continue
         # The first of each part, and of what is known to be together, stands for all of them.
         first: dict[tuple[int, frozenset[int]], int] = {}
         for row in rows:
@@ -156,10 +161,23 @@ def examples(material: Material, held: Relation, known: Relation | None = None) 
     return [found[row] for row in sorted(found)]
 
 
-def _bonds(known: Relation | None) -> dict[int, frozenset[int]]:
-    """What `known` gives each row."""
+def _across(material: Material, held: Relation) -> Relation:
+    """What of `held` is about values that lie in several parts."""
+    part, count = material.part[held.image], int(held.value.max(initial=-1)) + 1
+    low, high = np.full(count, len(material.sides.names)), np.full(count, -1)
+    np.minimum.at(low, held.value, part)
+    np.maximum.at(high, held.value, part)
+    keep = (high > low)[held.value]
+    return Relation(held.image[keep], held.value[keep])
+
+
+def _bonds(known: Relation | None, rows: Ints) -> dict[int, frozenset[int]]:
+    """What `known` gives each of `rows`, of what it gives several rows: what one alone has joins it to none."""
     told: dict[int, set[int]] = {}
-    if known is not None:
-        for row, number in zip(known.image.tolist(), known.value.tolist(), strict=True):
+    if known is not None and len(known.image):
+        asked = np.zeros(max(int(known.image.max()), int(rows.max())) + 1, bool)
+        asked[rows] = True
+        keep = asked[known.image] & (np.bincount(known.value) > 1)[known.value]
+        for row, number in zip(known.image[keep].tolist(), known.value[keep].tolist(), strict=True):
             told.setdefault(row, set()).add(number)
     return {row: frozenset(numbers) for row, numbers in told.items()}

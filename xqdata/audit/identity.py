@@ -8,7 +8,6 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from xqdata import groups
 from xqdata.audit.crossing import crossing, relation
 from xqdata.audit.finding import HIGH, INFO, Evidence, Finding
 from xqdata.audit.material import Flags, Material
@@ -31,7 +30,7 @@ def columns(material: Material) -> Iterator[Found]:
     """What each identity column, and each column that the split claims to keep apart, shares across parts."""
     claimed = [name for name in material.claims.apart if name != _TIME]
     for name in dict.fromkeys((*IDENTITY, *claimed, *ON_REQUEST)):
-        ties = groups.column_ties(material.images, name, material.has_part)
+        ties = material.column(name)
         held = relation(material, ties.image, ties.value)
         crossed = crossing(material, held)
         if not crossed:
@@ -62,7 +61,7 @@ def values_looked_at(material: Material) -> dict[str, int]:
     """Of each column that is looked at, how many different values the images with a part hold."""
     claimed = [name for name in material.claims.apart if name != _TIME]
     looked = dict.fromkeys((*IDENTITY, *claimed, *ON_REQUEST))
-    return {name: len(groups.column_ties(material.images, name, material.has_part).names) for name in looked}
+    return {name: len(material.column(name).names) for name in looked}
 
 
 def conditions(material: Material) -> Iterator[Found]:

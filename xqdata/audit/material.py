@@ -12,24 +12,22 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from xqdata import groups, labels, manifest, schema
+from xqdata import groups, manifest, schema
 from xqdata.audit.sides import Sides, sides
 from xqdata.errors import InputError, TableError
 from xqdata.groups import IDENTITY, ON_REQUEST, Ints, Ties
 from xqdata.manifest import Project
 from xqdata.schema import COPY_KINDS, TIE_KINDS
 from xqdata.splits import Request, expression
+from xqdata.splits.material import judged
 from xqdata.taxonomy import Taxonomy
 
 Flags = NDArray[np.bool_]
 
-# What effective labels need, then what the findings are about.
-_LABELS = (
-    *("image_id", "sha256", "moved_from", "missing", "object", "objects", "scan_type", "container"),
-    *("multiplicity", "clutter", "specimens", "label_source"),
-)
+# What the findings are about.
 _LOOKED_AT = (
-    *("path", "page", "pixel_hash", "std", "phash256", "format", "bytes", "bit_depth", "width", "height"),
+    *("image_id", "missing", "object", "objects", "scan_type", "container", "multiplicity", "clutter", "specimens"),
+    *("format", "bytes", "bit_depth", "width", "height"),
     *("acquired_at", "scanner_make", "scanner_model", "scanner_serial", "operator"),
     *("scan_id", "bag", "session", "series", "container_id"),
 )
@@ -76,6 +74,7 @@ class Material:
     inputs: Mapping[str, str] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
     repair: str = ""
+    _last: dict[str, Any] = field(default_factory=dict)
 
     @cached_property
     def has_part(self) -> Flags:
@@ -98,12 +97,6 @@ class Material:
         found: list[str] = self.images["image_id"].to_pylist()
         return found
 
-    @cached_property
-    def paths(self) -> list[str]:
-        """The images' paths."""
-        found: list[str] = self.images["path"].to_pylist()
-        return found
-
     @property
     def deduplicated(self) -> bool:
         """Whether dedup has run."""
@@ -122,13 +115,28 @@ class Material:
         """
         looked_at = np.zeros(len(self.part), bool)
         looked_at[rows] = True
-        found: Ints = self._joined(looked_at)[rows]
+        # One finding after another looks at the same rows.
+        told = self._last
+        if "rows" not in told or not np.array_equal(told["rows"], looked_at):
+            told["rows"], told["component"] = looked_at, self._joined(looked_at)
+        found: Ints = told["component"][rows]
         return found
 
     def _joined(self, looked_at: Flags) -> Ints:
-        tying = [name for name in (*IDENTITY, *ON_REQUEST) if name in IDENTITY or name in self.claims.apart]
-        ties = [groups.column_ties(self.images, name, looked_at) for name in tying]
+        ties = [ties.only(looked_at[ties.image]) for ties in self._tying]
         return groups.components(self.images.num_rows, [*ties, self.tie(*COPY_KINDS, *TIE_KINDS), self.copy_tie])
+
+    @cached_property
+    def _tying(self) -> list[Ties]:
+        """The ties of all rows by the columns that may not be separated, whatever the values are called."""
+        every = np.ones(len(self.part), bool)
+        tying = [name for name in (*IDENTITY, *ON_REQUEST) if name in IDENTITY or name in self.claims.apart]
+        found = (groups.column_ties(self.images, name, every) for name in tying)
+        return [replace(ties, names=pa.nulls(len(ties.names))) for ties in found]
+
+    def column(self, name: str) -> Ties:
+        """The ties of one column among the rows that have a part."""
+        return groups.column_ties(self.images, name, self.has_part)
 
     def tie(self, *kinds: str) -> Ties:
         """The links of some kinds as ties, each link a value."""
@@ -172,7 +180,7 @@ def gather(project: Project, taxonomy: Taxonomy, name: str, apart: tuple[str, ..
         links = _exact(images, ~out)
     links = links.sort_by([(key, "ascending") for key in schema.LINKS.key])
     a, b, known = _ends(images, links)
-    undecided = _table(project, "undecided")
+    undecided = _table(project, "undecided", "image_a", "image_b")
     return Material(
         images,
         part,
@@ -181,7 +189,7 @@ def gather(project: Project, taxonomy: Taxonomy, name: str, apart: tuple[str, ..
         links.filter(pa.array(known)),
         a,
         b,
-        _clusters(images, _table(project, "duplicates")),
+        _clusters(images, _table(project, "duplicates", "image_id", "cluster")),
         _ends(images, undecided)[:2],
         _inputs(project, name),
         notes,
@@ -238,12 +246,10 @@ def _claims(options: Mapping[str, Any], apart: tuple[str, ...]) -> Claims:
 def _images(project: Project, taxonomy: Taxonomy, claims: Claims) -> tuple[pa.Table, Flags]:
     """All rows of images by image_id with effective labels; and which are missing or rejected."""
     asked = [*claims.apart, *expression.all_columns([claims.test_where])]
-    raw = manifest.read(project, "images", list(dict.fromkeys([*_LABELS, *_LOOKED_AT, *asked])))
-    judged = labels.effective(raw, labels.log(project), taxonomy)
-    rejected = raw.filter(pc.invert(pc.is_in(raw["image_id"], judged["image_id"].combine_chunks())))
-    images = pa.concat_tables([judged, rejected]).sort_by("image_id").combine_chunks()
-    out = pc.or_(images["missing"], pc.is_in(images["image_id"], rejected["image_id"].combine_chunks()))
-    return images, out.to_numpy(zero_copy_only=False)
+    # Only without dedup are equal files looked for here.
+    asked += [] if manifest.exists(project, "links") else ["sha256", "page", "pixel_hash", "std"]
+    images, rejected = judged(project, taxonomy, list(dict.fromkeys([*_LOOKED_AT, *asked])))
+    return images, images["missing"].to_numpy() | rejected
 
 
 def _notes(images: pa.Table, split: pa.Table, gone: Flags) -> tuple[str, ...]:
@@ -257,8 +263,9 @@ def _notes(images: pa.Table, split: pa.Table, gone: Flags) -> tuple[str, ...]:
     return tuple(told)
 
 
-def _table(project: Project, name: str) -> pa.Table:
-    return manifest.read(project, name) if manifest.exists(project, name) else schema.empty(name)
+def _table(project: Project, name: str, *columns: str) -> pa.Table:
+    wanted = columns or schema.table(name).names
+    return manifest.read(project, name, wanted) if manifest.exists(project, name) else schema.empty(name).select(wanted)
 
 
 def _exact(images: pa.Table, present: Flags) -> pa.Table:

@@ -13,13 +13,12 @@ from dataclasses import dataclass
 
 import cv2
 import numpy as np
-import pyarrow as pa
 from numpy.typing import NDArray
 
 from xqdata import features
 from xqdata.audit.finding import INFO, Evidence, Finding
 from xqdata.audit.material import Flags, Material
-from xqdata.audit.pictures import MOST_OTHERS, MOST_TESTED, Labelled, drawn, labelled, opened, reachable
+from xqdata.audit.pictures import MOST_OTHERS, MOST_TESTED, Labelled, columns, drawn, labelled, opened, reachable
 from xqdata.audit.telling import Found
 from xqdata.groups import Ints
 from xqdata.manifest import Project
@@ -54,14 +53,14 @@ def neighbours(
     if min(is_tested.sum(), is_other.sum()) < _FEWEST:
         yield f"nearest neighbours were not looked at: fewer than {_FEWEST} images with one label on a side"
         return
-    gaps = {"hashes": _gap(material, both, is_tested, is_other, _by_hash(material, both.rows))}
+    gaps = {"hashes": _gap(material, both, is_tested, is_other, _by_hash(project, material, both.rows))}
     if why:
         yield why
     else:
         pixels, read = _pixels(project, material, both.rows, workers, progress)
         if not read.all():
             is_tested, is_other = is_tested & read, is_other & read
-            gaps["hashes"] = _gap(material, both, is_tested, is_other, _by_hash(material, both.rows))
+            gaps["hashes"] = _gap(material, both, is_tested, is_other, _by_hash(project, material, both.rows))
         gaps["low-resolution pixels"] = _gap(material, both, is_tested, is_other, _by_pixels(pixels))
     told = " and ".join(
         f"{gap.whole:.0%} on {name} ({gap.without:.0%} without the image's own family in training)"
@@ -107,9 +106,9 @@ def _gap(material: Material, both: Labelled, is_tested: Flags, is_other: Flags, 
     return Gap(float(np.concatenate(whole).mean()), float(np.concatenate(without).mean()), np.concatenate(nearest))
 
 
-def _by_hash(material: Material, rows: Ints) -> Nearness:
+def _by_hash(project: Project, material: Material, rows: Ints) -> Nearness:
     """By the 256 bits of the larger pHash that two pictures share."""
-    hashes = material.images["phash256"].combine_chunks().take(pa.array(rows)).to_pylist()
+    hashes = columns(project, material, rows, ["phash256"])["phash256"].to_pylist()
     bits = np.frombuffer(b"".join(hashes), np.uint64).reshape(-1, 4)
 
     def near(some: Ints, pool: Ints) -> NDArray[np.float32]:
@@ -133,7 +132,7 @@ def _pixels(
     project: Project, material: Material, rows: Ints, workers: int | None, progress: Progress
 ) -> tuple[NDArray[np.float32], Flags]:
     """(rows, pixels) small pictures of mean 0 and length 1, and which could be opened."""
-    hashes = material.images["pixel_hash"].combine_chunks().take(pa.array(rows)).to_pylist()
+    hashes = columns(project, material, rows, ["pixel_hash"])["pixel_hash"].to_pylist()
     sketched = features.sketches(
         project,
         opened(project, material, rows),

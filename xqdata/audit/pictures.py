@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
-import xxhash
+import pyarrow.compute as pc
 
-from xqdata import manifest, scans
+from xqdata import manifest, scans, schema
 from xqdata.audit.material import Material
 from xqdata.groups import Ints
 from xqdata.manifest import Project
 from xqdata.scans import Scan
+from xqdata.splits.material import luck
 
 # Tested images that are looked at: their share is the same in all, by chance, and an interval is given with it.
 MOST_TESTED = 4000
@@ -33,9 +35,10 @@ def labelled(material: Material, rows: Ints) -> Labelled:
     """Of `rows`, those with exactly one object."""
     objects = material.images["object"].combine_chunks().take(pa.array(rows))
     known = objects.is_valid().to_numpy(zero_copy_only=False)
-    names = objects.filter(pa.array(known)).to_numpy(zero_copy_only=False).astype(str)
+    encoded = pc.dictionary_encode(objects.filter(pa.array(known)))
+    order = np.argsort(np.array(encoded.dictionary.to_pylist(), object))
     kept = rows[known]
-    label = np.unique(names, return_inverse=True)[1].astype(np.int64) if len(names) else np.zeros(0, np.int64)
+    label = np.argsort(order)[encoded.indices.to_numpy(zero_copy_only=False)].astype(np.int64)
     return Labelled(kept, label, material.families(kept))
 
 
@@ -43,14 +46,16 @@ def drawn(material: Material, rows: Ints, most: int, seed: int) -> Ints:
     """At most so many of `rows`, by chance: by the seed and the image's id, whatever the order of rows."""
     if len(rows) <= most:
         return rows
-    luck = np.array([xxhash.xxh3_64_intdigest(material.ids[row].encode(), seed=seed) for row in rows.tolist()])
-    return np.sort(rows[np.argsort(luck, kind="stable")[:most]])
+    chance = luck(material.images["image_id"], rows, seed)
+    return np.sort(rows[np.argsort(chance, kind="stable")[:most]])
 
 
 def reachable(project: Project, material: Material) -> str:
     """Why no picture can be opened; empty if they can."""
     roots = manifest.provenance(project, "images").roots
-    wanted = manifest.read(project, "images", ["root"])["root"].unique().to_pylist()
+    wanted = dict.fromkeys(
+        root for b in manifest.batches(project, "images", ["root"]) for root in b["root"].unique().to_pylist()
+    )
     gone = [root for root in wanted if root not in roots or not Path(roots[root]).is_dir()]
     if gone:
         return f"pictures were not looked at: the raw folder {gone[0]} is not where it was"
@@ -59,5 +64,13 @@ def reachable(project: Project, material: Material) -> str:
 
 def opened(project: Project, material: Material, rows: Ints) -> list[Scan]:
     """The scans of some rows."""
-    table = manifest.read(project, "images", list(scans.COLUMNS)).sort_by("image_id")
-    return scans.located(project, table.take(pa.array(rows)))
+    return scans.located(project, columns(project, material, rows, scans.COLUMNS))
+
+
+def columns(project: Project, material: Material, rows: Ints, names: Sequence[str]) -> pa.Table:
+    """More columns of some rows, in their order: read in pieces, since few of very many rows are looked at."""
+    ids = material.images["image_id"].take(pa.array(rows)).combine_chunks()
+    read = list(dict.fromkeys(["image_id", *names]))
+    pieces = (b.filter(pc.is_in(b["image_id"], ids)) for b in manifest.batches(project, "images", read))
+    found = pa.Table.from_batches(pieces, pa.schema([schema.IMAGES.arrow.field(name) for name in read]))
+    return found.take(pc.index_in(ids, found["image_id"].combine_chunks()))

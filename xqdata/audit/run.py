@@ -147,7 +147,7 @@ def _nearest(material: Material, findings: Iterable[Finding], evidence: Iterable
     high = {finding.kind for finding in findings if finding.severity == HIGH}
     near = [kind for kind in (*COPY_KINDS, *TIE_KINDS, "chain", *IDENTITY) if kind in high]
     order = {kind: n for n, kind in enumerate([*near, *sorted(high.difference(near))])}
-    tested = {material.ids[row] for row in np.flatnonzero(material.tested).tolist()}
+    tested = set(material.images["image_id"].filter(pa.array(material.tested)).to_pylist())
     found: dict[str, str] = {}
     for pair in evidence:
         for image in tested.intersection((pair.image_test, pair.image_train)) if pair.kind in order else ():
@@ -202,10 +202,12 @@ def _write(
     """Write both tables unless they stand already with the same content and origin; whether they were written."""
     name = f"audits/{options.name}"
     rows = [{key: value for key, value in asdict(finding).items() if key != "intended"} for finding in findings]
-    unique = {(pair.kind, pair.image_test, pair.image_train): asdict(pair) for pair in evidence}
+    unique = {(pair.kind, pair.image_test, pair.image_train): pair for pair in evidence}
+    # Column by column: there may be millions of pairs.
+    columns = {field: [getattr(pair, field) for pair in unique.values()] for field in schema.EVIDENCE.names}
     tables = {
         name: schema.from_rows(name, rows),
-        f"{name}.evidence": schema.from_rows(f"{name}.evidence", unique.values()),
+        f"{name}.evidence": pa.Table.from_pydict(columns, schema.EVIDENCE.arrow),
     }
     intended = sorted(finding.kind for finding in findings if finding.intended)
     origin = Origin("audit", {**options.told(), "intended": intended}, inputs)
@@ -219,5 +221,6 @@ def _stands(project: Project, name: str, table: pa.Table, origin: Origin) -> boo
     if not manifest.exists(project, name):
         return False
     known = manifest.provenance(project, name)
-    digest = str(manifest.digest(schema.table(name), table))
-    return (known.digest, known.options, known.inputs) == (digest, origin.options, origin.inputs)
+    if (known.options, known.inputs) != (origin.options, origin.inputs):
+        return False  # a digest of very many rows takes a while
+    return known.digest == str(manifest.digest(schema.table(name), table))

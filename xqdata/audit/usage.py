@@ -20,7 +20,7 @@ _PREDICTIONS = "predictions.parquet"
 def test_use(project: Project, material: Material) -> Iterator[Found | str]:
     """The runs under `runs/` that predicted images of the test part."""
     tested = np.flatnonzero(material.tested)
-    ids = pa.array([material.ids[row] for row in tested.tolist()])
+    ids = material.images["image_id"].take(pa.array(tested)).combine_chunks()
     names, used = [], np.zeros(len(tested), bool)
     for path in sorted((project.folder / "runs").glob(f"*/{_PREDICTIONS}")):
         try:

@@ -8,6 +8,7 @@ tells whether something changed, not whether someone cheated.)
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -19,6 +20,7 @@ from numpy.typing import NDArray
 from xqdata.schema import Table
 
 _MODULUS = 1 << 128
+_PIECE = 1 << 16
 
 
 @dataclass(frozen=True)
@@ -50,12 +52,22 @@ def digest(table: Table, data: pa.Table | pa.RecordBatch) -> Digest:
     Columns marked `digest=False` in the schema (what the machine made, not the data) do not count.
     """
     columns = [c.name for c in table.columns if c.digest]
+    total = sum(_total(columns, piece) for piece in _pieces(data))
+    return Digest(total % _MODULUS, data.num_rows, _schema_hash(table))
+
+
+def _pieces(data: pa.Table | pa.RecordBatch) -> Iterator[pa.Table | pa.RecordBatch]:
+    """A sum may be taken in pieces: what the rows are encoded to then never lies in memory as a whole."""
+    for start in range(0, data.num_rows, _PIECE):
+        yield data.slice(start, _PIECE)
+
+
+def _total(columns: Sequence[str], data: pa.Table | pa.RecordBatch) -> int:
     encoded = [_encode(_chunk(data.column(name))) for name in columns]
     rows = np.ascontiguousarray(np.concatenate(encoded, axis=1))
     view = rows.tobytes()
     width = rows.shape[1]
-    hashes = (xxhash.xxh3_128_intdigest(view[i : i + width]) for i in range(0, len(view), width))
-    return Digest(sum(hashes) % _MODULUS, data.num_rows, _schema_hash(table))
+    return sum(xxhash.xxh3_128_intdigest(view[i : i + width]) for i in range(0, len(view), width))
 
 
 def _schema_hash(table: Table) -> str:

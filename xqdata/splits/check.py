@@ -9,8 +9,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
+from numpy.typing import NDArray
 
 from xqdata import labels, manifest
 from xqdata.groups import LINKS
@@ -18,9 +20,6 @@ from xqdata.manifest import Project
 from xqdata.splits import expression
 from xqdata.splits.request import TEST, Request
 from xqdata.taxonomy import Taxonomy
-
-_COLUMNS = ("image_id", "sha256", "moved_from", "missing", "object", "objects", "scan_type", "container")
-_MORE = ("multiplicity", "clutter", "specimens", "label_source")
 
 
 @dataclass
@@ -42,9 +41,11 @@ class TornError(RuntimeError):
 
 def prove(project: Project, taxonomy: Taxonomy, request: Request, table: pa.Table, parts: Sequence[str]) -> Proof:
     """Check the finished `table` of a split against the other tables. Raises TornError."""
-    columns = list(dict.fromkeys([*_COLUMNS, *_MORE, *request.columns]))
-    raw = manifest.read(project, "images", columns)
-    judged = labels.effective(raw, labels.log(project), taxonomy)
+    log = labels.log(project)
+    raw = manifest.read(
+        project, "images", list(dict.fromkeys(["image_id", "missing", *request.columns, *labels.needed(log)]))
+    )
+    judged = labels.effective(raw, log, taxonomy)
     present = judged.filter(pc.invert(judged["missing"]))
     _check_rows(table, raw, present, parts)
     seen = _with_parts(present, table)
@@ -53,9 +54,10 @@ def prove(project: Project, taxonomy: Taxonomy, request: Request, table: pa.Tabl
     for name in request.all_identity:
         _check_column(proof, seen, name, strict=not leaky and name in request.identity)
     _check_links(proof, project, table, strict=not leaky and request.links)
-    held = table.filter(pc.is_valid(table["part"])).group_by("group").aggregate([("part", "count_distinct")])
-    proof.groups_torn = pc.sum(pc.greater(held["part_count_distinct"], 1)).as_py() or 0
-    proof.groups = held.num_rows - proof.groups_torn
+    placed = table.filter(pc.is_valid(table["part"]))
+    held = _torn(placed["group"], placed["part"])
+    proof.groups_torn = int(held.sum())
+    proof.groups = len(held) - proof.groups_torn
     if not leaky:
         _require(proof.groups_torn == 0, f"{proof.groups_torn} groups lie in several parts")
         _check_copies(proof, project, table)
@@ -73,8 +75,9 @@ def _require(fine: bool, why: str) -> None:
 
 def _check_rows(table: pa.Table, raw: pa.Table, present: pa.Table, parts: Sequence[str]) -> None:
     """One row for each image, known parts, a reason for each that has none, and none for what takes no part."""
-    same = sorted(table["image_id"].to_pylist()) == sorted(raw["image_id"].to_pylist())
-    _require(same, "its images are not those of the table images")
+    known = pc.index_in(table["image_id"], raw["image_id"].combine_chunks())
+    once = pc.count_distinct(known, mode="all").as_py() == table.num_rows == raw.num_rows
+    _require(once and not known.null_count, "its images are not those of the table images")
     unknown = set(pc.unique(table["part"]).to_pylist()) - {None, *parts}
     _require(not unknown, f"it has a part {unknown}")
     bare = pc.and_(pc.is_null(table["part"]), pc.is_null(table["reason"]))
@@ -96,16 +99,34 @@ def _check_column(proof: Proof, seen: pa.Table, name: str, strict: bool) -> None
     if pa.types.is_list(column.type):
         rows, values = pc.list_parent_indices(column), pc.list_flatten(column)
     else:
-        rows, values = pa.array(range(len(column)), pa.int64()), column
-    pairs = pa.table({"value": values, "part": seen["part"].take(rows), "group": seen["group"].take(rows)})
-    pairs = pairs.filter(pc.fill_null(pc.not_equal(pairs["value"], ""), False))
-    held = pairs.group_by("value").aggregate([("part", "count_distinct"), ("group", "count_distinct")])
-    proof.checked[name] = held.num_rows
-    proof.torn[name] = pc.sum(pc.greater(held["part_count_distinct"], 1)).as_py() or 0
+        rows, values = pa.array(np.arange(len(column))), column
+    told = pc.fill_null(pc.not_equal(values, ""), False)
+    rows, values = rows.filter(told), values.filter(told)
+    held = _torn(values, seen["part"].take(rows))
+    proof.checked[name] = len(held)
+    proof.torn[name] = int(held.sum())
     if strict:
         _require(proof.torn[name] == 0, f"{proof.torn[name]} values of {name} lie in several parts")
-        astray = pc.any(pc.greater(held["group_count_distinct"], 1)).as_py()
+        astray = _torn(values, seen["group"].take(rows)).any()
         _require(not astray, f"a value of {name} lies in several groups")
+
+
+def _torn(values: pa.Array | pa.ChunkedArray, others: pa.ChunkedArray) -> NDArray[np.bool_]:
+    """Of each different value, whether its rows hold several of `others`. Null among `others` is none of them."""
+    value, count = _numbers(values)
+    other, last = _numbers(others)
+    known = other >= 0
+    low, high = np.full(count, last), np.full(count, -1)
+    np.minimum.at(low, value[known], other[known])
+    np.maximum.at(high, value[known], other[known])
+    return np.asarray(high > low)
+
+
+def _numbers(values: pa.Array | pa.ChunkedArray) -> tuple[NDArray[np.int64], int]:
+    """A number for each value, equal for equal ones, -1 for null; and how many values there are."""
+    whole = values.combine_chunks() if isinstance(values, pa.ChunkedArray) else values
+    encoded = pc.dictionary_encode(whole)
+    return encoded.indices.fill_null(-1).to_numpy(zero_copy_only=False).astype(np.int64), len(encoded.dictionary)
 
 
 def _check_links(proof: Proof, project: Project, table: pa.Table, strict: bool) -> None:
@@ -139,10 +160,9 @@ def _check_copies(proof: Proof, project: Project, table: pa.Table) -> None:
         return
     clusters = manifest.read(project, "duplicates", ["image_id", "cluster"])
     place = pc.index_in(clusters["image_id"], table["image_id"].combine_chunks())
-    members = pa.table({"cluster": clusters["cluster"], "part": table["part"].take(place)})
-    held = members.group_by("cluster").aggregate([("part", "count_distinct")])
-    proof.checked["copies"] = held.num_rows
-    torn = pc.sum(pc.greater(held["part_count_distinct"], 1)).as_py() or 0
+    held = _torn(clusters["cluster"], table["part"].take(place))
+    proof.checked["copies"] = len(held)
+    torn = int(held.sum())
     _require(torn == 0, f"{torn} clusters of copies lie in several parts")
 
 

@@ -9,11 +9,12 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from xqdata.errors import InputError
+from xqdata.groups import renumbered
 from xqdata.splits.axes import Axis, axes_of, level_luck, levels_told
 from xqdata.splits.blocks import Crossing, cross
 from xqdata.splits.loops import Ints
 from xqdata.splits.material import Material
-from xqdata.splits.plan import Plan, Reasons, aside_allowed, blank, follow, settled
+from xqdata.splits.plan import Plan, Reasons, aside_allowed, blank, follow, held_by, settled
 from xqdata.splits.request import TEST, Request
 from xqdata.splits.strata import strata
 
@@ -33,10 +34,10 @@ def crossed(material: Material, request: Request, old: Ints | None) -> Plan:
     if not len(rows):
         raise InputError(f"no image has a known {axes[0].column}", where="--by", hint=_known(material))
     held = _held(material, request, axes[-1], rows)
-    _, component = np.unique(material.component[rows], return_inverse=True)
+    component, _ = renumbered(material.component[rows])
     was = None if old is None else old[rows]
     fixed, _ = settled(component, was, len(request.shares))
-    balanced = strata(material.images.take(pa.array(rows)), request.stratify, component, request.shares)
+    balanced = strata(held_by(material, request, rows), request.stratify, component, request.shares)
     starts = np.cumsum([0, *(len(axis.names) for axis in axes)])
     levels = np.column_stack([axis.code[rows] + start for axis, start in zip(axes, starts, strict=False)])
     allowed = _allowed(axes, levels, starts, was)

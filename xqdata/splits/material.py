@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -21,12 +22,11 @@ from xqdata.taxonomy import Taxonomy
 # Why a row takes no part, by its state.
 TAKES_PART, MISSING, REJECTED = 0, 1, 2
 REASONS = ("", "missing: the file is gone", "rejected in the label log")
-# What effective labels need, and what a report tells.
+_PIECE = 1 << 18
+# What a report tells.
 _NEEDED = (
     "image_id",
     "path",
-    "sha256",
-    "moved_from",
     "missing",
     "object",
     "objects",
@@ -35,7 +35,6 @@ _NEEDED = (
     "multiplicity",
     "clutter",
     "specimens",
-    "label_source",
 )
 
 
@@ -72,19 +71,24 @@ class Material:
 
     def luck(self, rows: Ints, seed: int) -> NDArray[np.uint64]:
         """A random number for each of `rows`, by the seed and the image's id: whatever the order of rows."""
-        ids = self.images["image_id"].take(pa.array(rows)).to_pylist()
-        return np.array([xxhash.xxh3_64_intdigest(i.encode(), seed=seed & (2**64 - 1)) for i in ids], np.uint64)
+        return luck(self.images["image_id"], rows, seed & (2**64 - 1))
+
+
+def luck(ids: pa.ChunkedArray, rows: Ints, seed: int) -> NDArray[np.uint64]:
+    """The hashes of the ids of `rows` under a seed of 64 bits."""
+    found = np.empty(len(rows), np.uint64)
+    for start in range(0, len(rows), _PIECE):
+        some = ids.take(pa.array(rows[start : start + _PIECE])).to_pylist()
+        found[start : start + len(some)] = [xxhash.xxh3_64_intdigest(i.encode(), seed=seed) for i in some]
+    return found
 
 
 def gather(project: Project, taxonomy: Taxonomy, request: Request) -> Material:
     """Read what the split needs. Raises TableError as the readers do, and InputError if there is nothing to split."""
     columns = list(dict.fromkeys([*_NEEDED, *request.columns]))
-    raw = manifest.read(project, "images", columns)
+    images, rejected = judged(project, taxonomy, columns)
     present = [name for name in ("images", "links", "duplicates", "labels") if manifest.exists(project, name)]
     inputs = {name: manifest.provenance(project, name).digest for name in present}
-    judged = labels.effective(raw, labels.log(project), taxonomy)
-    rejected = raw.filter(pc.invert(pc.is_in(raw["image_id"], judged["image_id"].combine_chunks())))
-    images = pa.concat_tables([judged, rejected]).sort_by("image_id").combine_chunks()
     state = _states(images, rejected)
     duplicates = _table(project, "duplicates", ["image_id", "cluster", "kept"])
     ties = all_ties(images, _table(project, "links", ["image_a", "image_b", "kind"]), request, state == TAKES_PART)
@@ -99,16 +103,30 @@ def gather(project: Project, taxonomy: Taxonomy, request: Request) -> Material:
     return made
 
 
+def judged(project: Project, taxonomy: Taxonomy, columns: Sequence[str]) -> tuple[pa.Table, Flags]:
+    """Columns of all rows of images, by image_id, with effective labels; and which rows were rejected."""
+    log = labels.log(project)
+    raw = manifest.read(project, "images", list(dict.fromkeys([*columns, *labels.needed(log)])))
+    known = labels.effective(raw, log, taxonomy)
+    if known.num_rows == raw.num_rows:
+        images = known.select(list(columns))
+        del raw, known  # the copy in order is all that is needed
+        images = images.sort_by("image_id").combine_chunks()
+        return images, np.zeros(images.num_rows, bool)
+    rejected = raw.filter(pc.invert(pc.is_in(raw["image_id"], known["image_id"].combine_chunks())))
+    images = pa.concat_tables([known, rejected]).select(list(columns)).sort_by("image_id").combine_chunks()
+    return images, pc.is_in(images["image_id"], rejected["image_id"].combine_chunks()).to_numpy(zero_copy_only=False)
+
+
 def _table(project: Project, name: str, columns: list[str]) -> pa.Table:
     if manifest.exists(project, name):
         return manifest.read(project, name, columns)
     return schema.empty(name).select(columns)
 
 
-def _states(images: pa.Table, rejected: pa.Table) -> Ints:
+def _states(images: pa.Table, rejected: Flags) -> Ints:
     state = np.full(images.num_rows, TAKES_PART)
-    out = pc.is_in(images["image_id"], rejected["image_id"].combine_chunks()).to_numpy()
-    state[out] = REJECTED
+    state[rejected] = REJECTED
     state[images["missing"].to_numpy()] = MISSING
     return state
 

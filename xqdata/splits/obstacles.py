@@ -102,8 +102,8 @@ def _lacking(material: Material, request: Request, plan: Plan) -> Iterator[str]:
 
 def _holders(material: Material, plan: Plan) -> Ints:
     """By row of the strata, the components that hold it."""
-    _, component = np.unique(material.component[plan.rows], return_inverse=True)
-    owned = by_component(component, int(component.max()) + 1, plan.strata.counts)
+    component, sizes = groups.renumbered(material.component[plan.rows])
+    owned = by_component(component, len(sizes), plan.strata.counts)
     return np.asarray((owned > 0).sum(0)).ravel()
 
 
@@ -172,11 +172,9 @@ def _specimens(material: Material, rows: Ints) -> int:
 
 def _too_large(material: Material, request: Request, plan: Plan) -> Iterator[str]:
     """Components that hold more of all images, or of a class, than the largest part is to hold."""
-    _, component = np.unique(material.component[plan.rows], return_inverse=True)
-    count = int(component.max()) + 1
-    owned = by_component(component, count, plan.strata.counts).tocsc()
+    component, sizes = groups.renumbered(material.component[plan.rows])
+    owned = by_component(component, len(sizes), plan.strata.counts).tocsc()
     totals = np.asarray(owned.sum(0)).ravel()
-    sizes = np.bincount(component)
     most = max(request.shares) / sum(request.shares)
     limit = f"more than any part is to hold ({most:.0%})"
     if sizes.max() > most * len(plan.rows):
@@ -207,7 +205,9 @@ def notes(material: Material, request: Request, images: pa.Table) -> Iterator[st
         )
     if held.get(UNKNOWN) and "object" in request.stratify:
         yield f"images that name no object ({held[UNKNOWN]:,}) are balanced as one class, {UNKNOWN}"
-    known = {ties.source: len(np.intersect1d(ties.image, material.counted)) for ties in material.ties}
+    counted = np.zeros(len(material.kept), bool)
+    counted[material.counted] = True
+    known = {ties.source: groups.distinct(ties.image[counted[ties.image]]) for ties in material.ties}
     if not any(known.values()):
         yield (
             "nothing ties any two images: no specimen, scan, bag or link is known, so each image is a component of its "

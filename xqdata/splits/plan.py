@@ -6,10 +6,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
+import pyarrow as pa
 import scipy.sparse as sp
 from numpy.typing import NDArray
 
 from xqdata.errors import InputError
+from xqdata.groups import renumbered
 from xqdata.splits.axes import Axis
 from xqdata.splits.balance import Balance
 from xqdata.splits.blocks import Blocks
@@ -76,6 +78,12 @@ class Plan:
         return np.column_stack([np.asarray(counts[part == p].sum(0)).ravel() for p in range(len(self.names))])
 
 
+def held_by(material: Material, request: Request, rows: Ints) -> pa.Table:
+    """Of `rows`, the columns that are balanced."""
+    columns = list(dict.fromkeys([*request.stratify, "object", "objects"]))
+    return material.images.select(columns).take(pa.array(rows))
+
+
 def blank(material: Material) -> tuple[Ints, Reasons]:
     """No part for any row, and the reasons of those that take none."""
     reason = np.array([REASONS[state] or None for state in range(len(REASONS))], dtype=object)[material.state]
@@ -88,10 +96,10 @@ def follow(material: Material, part: Ints, reason: Reasons, axes: list[tuple[Axi
     `axes`: each with the parts that its levels allow, as bits.
     """
     copies = np.flatnonzero((material.state == TAKES_PART) & (material.kept != np.arange(len(part))))
-    ids = material.images["image_id"]
-    for row in copies.tolist():
-        leader = int(material.kept[row])
-        part[row], name = part[leader], ids[leader].as_py()
+    leaders = material.kept[copies]
+    names = material.images["image_id"].take(pa.array(leaders)).to_pylist()
+    part[copies] = part[leaders]
+    for row, name in zip(copies.tolist(), names, strict=True):
         reason[row] = f"copy of {name}" + ("" if part[row] >= 0 else ", which takes no part")
         for axis, allowed in axes:
             level = axis.code[row]
@@ -126,7 +134,9 @@ def by_component(component: Ints, count: int, counts: sp.csr_array) -> sp.csr_ar
 
 def first_of(component: Ints) -> Ints:
     """The first image of each component."""
-    return np.unique(component, return_index=True)[1]
+    _, sizes = renumbered(component)
+    order = np.argsort(component, kind="stable")
+    return np.asarray(order[np.cumsum(sizes) - sizes], np.int64)
 
 
 def aside_allowed(plan: Plan, request: Request) -> Plan:

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
+from xqdata import groups
 from xqdata.splits.check import Proof
 from xqdata.splits.loops import Ints
 from xqdata.splits.material import MISSING, REJECTED, Material
@@ -136,10 +137,10 @@ def report(material: Material, request: Request, plan: Plan, proof: Proof) -> Re
     by_chance = request.method == "random"
     balanced = np.flatnonzero(material.takes_part) if by_chance else material.counted
     part = plan.part[balanced]
-    _, component, sizes = np.unique(material.component[balanced], return_inverse=True, return_counts=True)
+    component, sizes = groups.renumbered(material.component[balanced])
     copies = np.flatnonzero(material.takes_part & (material.kept != np.arange(len(material.kept))) & (not by_chance))
     weak, without = ties_told(material, request, plan)
-    images = material.images.take(pa.array(balanced))
+    images = material.images.select(["object", "objects", "scan_type"]).take(pa.array(balanced))
     made = Report(
         table=plan.table,
         names=plan.names,
@@ -184,7 +185,7 @@ def _parts(plan: Plan, request: Request, part: Ints, component: Ints, of_copies:
             name,
             int((part == p).sum()),
             None if plan.fold or (plan.held is not None and name == TEST) else asked[name],
-            len(np.unique(component[part == p])),
+            groups.distinct(component[part == p]),
             int((of_copies == p).sum()),
         )
         for p, name in enumerate(plan.names)
@@ -206,7 +207,7 @@ def _tied(material: Material) -> tuple[Tied, ...]:
     for ties in material.ties:
         inside = material.takes_part[ties.image]
         held = np.bincount(ties.value[inside], minlength=len(ties.names))
-        images = len(np.unique(ties.image[inside]))
+        images = groups.distinct(ties.image[inside])
         told.append(Tied(ties.source, len(ties.names), int((held > 1).sum()), images))
     return tuple(told)
 

@@ -15,6 +15,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import scipy.sparse as sp
 
+from xqdata.groups import distinct
 from xqdata.splits.loops import Flags, Ints
 
 UNKNOWN = "(unknown)"
@@ -62,18 +63,31 @@ def values(images: pa.Table, column: str) -> Values:
     if pa.types.is_list(held.type):
         empty = pc.or_kleene(pc.is_null(held), pc.equal(pc.list_value_length(held), 0))
         lone = np.flatnonzero(pc.fill_null(empty, True).to_numpy(zero_copy_only=False))
-        row = np.append(pc.list_parent_indices(held).to_numpy(), lone)
-        named = pc.fill_null(pc.list_flatten(held), UNKNOWN).to_pylist() + [UNKNOWN] * len(lone)
+        row = np.append(pc.list_parent_indices(held).to_numpy(), lone).astype(np.int64)
+        named, alone = pc.fill_null(pc.list_flatten(held), UNKNOWN), len(lone)
     else:
-        row = np.arange(len(held))
-        named = pc.fill_null(held.cast(pa.string()), UNKNOWN).to_pylist()
+        row, alone = np.arange(len(held)), 0
+        named = pc.fill_null(held.cast(pa.string()), UNKNOWN)
         if column == "object":
             many = pc.fill_null(pc.greater(pc.list_value_length(images["objects"].combine_chunks()), 1), False)
-            where = many.to_numpy(zero_copy_only=False)
-            named = [SEVERAL if name == UNKNOWN and more else name for name, more in zip(named, where, strict=True)]
-    names, code = np.unique(np.array(named, dtype=object), return_inverse=True)
-    pairs = np.unique(np.column_stack([row, code]).astype(np.int64), axis=0)
-    return Values(column, pairs[:, 0], pairs[:, 1], tuple(names.tolist()))
+            named = pc.if_else(pc.and_(pc.equal(named, UNKNOWN), many), SEVERAL, named)
+    names, code = _coded(named, alone)
+    if len(row) and not (np.diff(row) > 0).all():
+        # Each value of an image once, by image and value.
+        pairs = np.sort(row * len(names) + code)
+        row, code = np.divmod(pairs[np.append(True, np.diff(pairs) > 0)], len(names))
+    return Values(column, row, code, names)
+
+
+def _coded(named: pa.Array, alone: int) -> tuple[tuple[str, ...], Ints]:
+    """The different names, sorted, and the number of each among them; then UNKNOWN so many times more."""
+    encoded = pc.dictionary_encode(named)
+    told = encoded.dictionary.to_pylist()
+    names = sorted({*told, *([UNKNOWN] if alone else [])})
+    place = {name: n for n, name in enumerate(names)}
+    number = np.array([place[name] for name in told], np.int64)
+    code = number[encoded.indices.to_numpy(zero_copy_only=False)]
+    return tuple(names), np.append(code, np.full(alone, place.get(UNKNOWN, 0)))
 
 
 def strata(images: pa.Table, columns: Sequence[str], component: Ints, shares: Sequence[int]) -> Strata:
@@ -116,7 +130,7 @@ def _joint(held: Sequence[Values], component: Ints, shares: Sequence[int]) -> tu
     found = {}
     for n, group in enumerate(np.split(np.argsort(where, kind="stable"), np.cumsum(np.bincount(where))[:-1])):
         rows = row[group]
-        if len(np.unique(component[rows])) >= len(shares) and len(rows) * min(shares) >= sum(shares):
+        if distinct(component[rows]) >= len(shares) and len(rows) * min(shares) >= sum(shares):
             numbers = np.unravel_index(cells[n], sizes)
             found[tuple((v.column, v.names[int(i)]) for v, i in zip(held, numbers, strict=True))] = rows
     return len(cells), found

@@ -3,13 +3,23 @@
 from __future__ import annotations
 
 import numpy as np
-import pyarrow as pa
 import scipy.sparse as sp
 
+from xqdata.groups import renumbered
 from xqdata.splits.balance import balance
 from xqdata.splits.loops import Flags, Ints
 from xqdata.splits.material import Material
-from xqdata.splits.plan import CAME_TOGETHER, Plan, aside_allowed, blank, by_component, first_of, follow, settled
+from xqdata.splits.plan import (
+    CAME_TOGETHER,
+    Plan,
+    aside_allowed,
+    blank,
+    by_component,
+    first_of,
+    follow,
+    held_by,
+    settled,
+)
 from xqdata.splits.request import Request
 from xqdata.splits.state import Task
 from xqdata.splits.strata import Strata, strata
@@ -18,17 +28,17 @@ from xqdata.splits.strata import Strata, strata
 def whole(material: Material, request: Request, old: Ints | None) -> Plan:
     """Components to parts, nothing crossing."""
     rows = material.counted
-    _, component = np.unique(material.component[rows], return_inverse=True)
-    count = int(component.max()) + 1
+    component, sizes = renumbered(material.component[rows])
+    count = len(sizes)
     fixed, torn = settled(component, None if old is None else old[rows], len(request.shares))
-    held = strata(material.images.take(pa.array(rows)), request.stratify, component, request.shares)
+    held = strata(held_by(material, request, rows), request.stratify, component, request.shares)
     counts = by_component(component, count, held.counts)
     free = np.flatnonzero(fixed < 0)
     base, base_size = _base(counts, component, fixed, torn, held, len(request.shares))
     found = balance(
         Task(
             counts[free],
-            np.bincount(component, minlength=count)[free],
+            sizes[free],
             request.shares,
             held.weighs,
             held.must,
