@@ -10,6 +10,7 @@ verdicts and undoings drawn at random, on such images, compared with a log that 
 
 from __future__ import annotations
 
+from contextlib import suppress
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -240,6 +241,77 @@ def test_what_was_undone_leaves_no_trace_in_the_labels(
             standing = [*standing, made]
         expected = labels.effective(table(AWKWARD, PLAIN), log(*standing, sha256="judged bytes"), reference)
         assert effective(project, reference).equals(expected)
+
+
+MOVED = (
+    image("a.png", sha256="judged bytes", missing=True),
+    image("b.png", sha256="judged bytes", moved_from="id of a.png"),
+    image("c.png", sha256="judged bytes", object="egg", objects=["egg"]),
+)
+PAIRS = st.tuples(st.just("pair"), st.sampled_from(["same", "different"]))
+
+
+@settings(max_examples=60)
+@given(
+    st.lists(
+        st.one_of(
+            st.tuples(st.one_of(VERDICTS, PAIRS), st.sampled_from(["a.png", "b.png", "c.png"]), st.booleans()),
+            st.integers(0, 30),
+        ),
+        max_size=14,
+    ),
+    st.lists(st.integers(0, 30), min_size=1, max_size=6),
+)
+def test_many_undone_at_once_are_as_one_after_another(
+    tmp_path_factory: pytest.TempPathFactory, reference: Taxonomy, steps: list[Any], many: list[int]
+) -> None:
+    """The log is replayed once for all; each one by itself replays it from the start, with what the others added."""
+    project = Project(tmp_path_factory.mktemp("project"))
+    nothing = {name: schema.empty(name) for name in manifest.TOGETHER}
+    manifest.write(project, {**nothing, "images": table(*MOVED)}, manifest.Origin("ingest"))
+    said: list[str] = []
+    for minute, step in enumerate(steps):
+        if isinstance(step, int):
+            with suppress(InputError, IndexError):
+                said += [e.row["event_id"] for e in take_back(project, reference, said[step], minute=1000 + minute)]
+            continue
+        (name, after), path, wrong = step
+        other = {"other_image_id": "id of c.png" if path != "c.png" else "id of b.png"} if name == "pair" else {}
+        # Somebody who saw another value than stood there: a conflict.
+        before = {"before": "walnut" if name == "object" else None} if wrong and name != "pair" else {}
+        made = Event(NOON + timedelta(minutes=minute), "kim", "cli", name, f"id of {path}", after, **other, **before)
+        labels.append(project, [made])
+        said.append(made.row["event_id"])
+    start = labels.log(project)
+    if not start.num_rows:
+        return
+    ids = {said[n % len(said)] for n in many}
+    order = sorted(ids, key=start["event_id"].to_pylist().index, reverse=True)
+    outcomes = []
+    for groups in ([[one] for one in order], [order]):
+        manifest.write(project, {"labels": start}, manifest.Origin("label"))
+        told: list[Any] = []
+        try:
+            told = [event.row for group in groups for event in take_back(project, reference, *group, minute=2000)]
+            told.append(labels.log(project).to_pylist())
+        except InputError as error:
+            told = [str(error)]
+        outcomes.append(told)
+    assert outcomes[0] == outcomes[1]
+
+
+@settings(max_examples=60)
+@given(st.lists(st.one_of(st.none(), st.integers(0, 14)), max_size=15))
+def test_what_counts_is_kept_up_as_it_is_counted_anew(reference: Taxonomy, targets: list[int | None]) -> None:
+    """Events that undo others, in any tangle that two people's logs put together may show."""
+    rows = [
+        {**log(event(n, "object", "mango")).to_pylist()[0], "event_id": f"e{n}", "number": n, "undoes": undoes}
+        for n, undoes in enumerate(None if target is None else f"e{target}" for target in targets)
+    ]
+    held = labels._Undoing.of(table(image()), log(), reference)
+    for n, row in enumerate(rows):
+        held._hold(row)
+        assert {name for name, many in held.undoers.items() if many} == labels.undone(rows[: n + 1])
 
 
 def same_thing(a: Event, b: Event) -> bool:

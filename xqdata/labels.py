@@ -293,6 +293,7 @@ class _Undoing:
 
     def _later(self, event: Mapping[str, Any]) -> dict[str, Any] | None:
         """The last verdict after `event` that stands and is about the same thing; None where there is none."""
+        row: dict[str, Any]
         for row in reversed(self.about[self._about(event)]):
             if row["number"] <= event["number"]:
                 return None

@@ -9,7 +9,6 @@ from typing import Any
 from unittest import mock
 
 import numpy as np
-import pyarrow.compute as pc
 from numpy.typing import NDArray
 from tally import wilson
 from workloads import COPY, KINDS, ROUND, TIE, Case
@@ -308,8 +307,7 @@ def stages(case: Case, shares: Shares, workers: int) -> None:
     """
     options = whole.Options(workers=workers)
     log = labels.log(case.project)
-    table = labels.effective(manifest.read(case.project, "images"), log, taxonomy.load(None))
-    known = whole._Known.of(case.project, table.filter(pc.invert(table["missing"])).sort_by("image_id"))
+    known = whole._Known.of(case.project, whole.present(case.project, taxonomy.load(None), log))
     result = whole.Result({}, len(known.rows))
     speakers = whole._speakers(known, whole._gone(known, result))
     sketches = whole._sketches(case.project, known, speakers, options, result)

@@ -13,6 +13,11 @@ from scipy.sparse.csgraph import connected_components
 
 Policy = Literal["best", "first", "newest"]
 POLICIES: tuple[Policy, ...] = ("best", "first", "newest")
+# Columns of images that say which member is kept.
+COLUMNS = (
+    *("image_id", "root", "path", "page", "mtime", "width", "height", "bit_depth", "channels", "format", "bytes"),
+    *("sharpness", "acquired_at"),
+)
 # Formats whose files were compressed with loss: of two copies of one size the other kind is kept.
 _LOSSY = ("JPEG", "WEBP")
 # Beyond so many members not every two are compared; the ends are those least alike by what is known.

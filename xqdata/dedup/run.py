@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 import cv2
@@ -33,6 +34,12 @@ from xqdata.taxonomy import Taxonomy
 # Below this standard deviation of grey values, as a share of their range, a picture shows next to nothing.
 _LEAST_CONTRAST = 0.004
 _BLUR = 0.8  # pixels of a thumbnail
+_BATCH = 1 << 14
+# What images are proposed by; and all that is read of them.
+_PROPOSING = ("phash256", "std", "root", "scanner_serial", "scanner_model", "view", "channel", "acquired_at",
+              "sequence", "scan_id")  # fmt: skip
+_MORE = ("missing", "objects", "phash", "pixel_hash", "sha256")
+_COLUMNS = list(dict.fromkeys([*scans.COLUMNS, *_PROPOSING, *cluster.COLUMNS, *_MORE]))
 _TORN = "alike, but a copy of one of them differs from a copy of the other"
 
 # Scans that agree in these were made one after another.
@@ -99,8 +106,7 @@ def dedup(project: Project, taxonomy: Taxonomy, options: Options = Options()) ->
     """
     with manifest.lock(project.state, "dedup"):
         log = labels.log(project)
-        table = labels.effective(manifest.read(project, "images"), log, taxonomy)
-        known = _Known.of(project, table.filter(pc.invert(table["missing"])).sort_by("image_id"))
+        known = _Known.of(project, present(project, taxonomy, log))
         result = Result({}, len(known.rows))
         exact = _exact(known)
         speakers = _speakers(known, _gone(known, result))
@@ -130,6 +136,13 @@ def dedup(project: Project, taxonomy: Taxonomy, options: Options = Options()) ->
         return result
 
 
+def present(project: Project, taxonomy: Taxonomy, log: pa.Table) -> pa.Table:
+    """The rows that are compared, by image_id, with effective labels: what dedup reads of them."""
+    raw = manifest.read(project, "images", list(dict.fromkeys([*_COLUMNS, *labels.needed(log)])))
+    table = labels.effective(raw, log, taxonomy).select(_COLUMNS)
+    return table.filter(pc.invert(table["missing"])).sort_by("image_id").combine_chunks()
+
+
 def _write(project: Project, result: Result, options: Options) -> None:
     made_from = [name for name in ("images", "labels") if manifest.exists(project, name)]
     inputs = {name: manifest.provenance(project, name).digest for name in made_from}
@@ -144,24 +157,52 @@ def _timed(result: Result, step: str) -> Iterator[None]:
     result.seconds[step] = time.perf_counter() - start
 
 
+class _Rows(Sequence[Row]):
+    """The rows of a table as dictionaries that are made when they are asked for: all at once take ten times as much."""
+
+    def __init__(self, table: pa.Table) -> None:
+        # Nanoseconds do not fit Python's datetime.
+        plain = table.set_column(table.column_names.index("mtime"), "mtime", table["mtime"].cast(pa.int64()))
+        self.table = plain.combine_chunks()
+
+    def __len__(self) -> int:
+        return int(self.table.num_rows)
+
+    def __getitem__(self, place: Any) -> Any:
+        return self.table.slice(range(len(self))[place], 1).to_pylist()[0]
+
+    def __iter__(self) -> Iterator[Row]:
+        for batch in self.table.to_batches(max_chunksize=_BATCH):
+            yield from batch.to_pylist()
+
+
 @dataclass(frozen=True)
 class _Known:
     """The images that are compared: their rows by place, the place of each id, and where their pixels are."""
 
-    rows: list[Row]
+    rows: Sequence[Row]
     place: dict[str, int]
     scans: list[Scan]
 
     @classmethod
     def of(cls, project: Project, table: pa.Table) -> _Known:
-        # Nanoseconds do not fit Python's datetime.
-        plain = table.set_column(table.column_names.index("mtime"), "mtime", table["mtime"].cast(pa.int64()))
-        rows = plain.drop_columns(["extra"]).to_pylist()
-        return cls(rows, {row["image_id"]: i for i, row in enumerate(rows)}, scans.located(project, table))
+        ids = table["image_id"].to_pylist()
+        return cls(_Rows(table), {name: i for i, name in enumerate(ids)}, scans.located(project, table))
+
+    @cached_property
+    def ids(self) -> list[str]:
+        """The ids by place."""
+        return list(self.place)
+
+    def taken(self, places: Sequence[int], columns: Sequence[str]) -> list[Row]:
+        """Some columns of the rows at `places`."""
+        assert isinstance(self.rows, _Rows)
+        found: list[Row] = self.rows.table.select(columns).take(pa.array(places, pa.int64())).to_pylist()
+        return found
 
     def pair(self, a: int, b: int) -> IdPair:
         """The ids of two places, the smaller first. Rows stand in the order of their ids."""
-        return self.rows[min(a, b)]["image_id"], self.rows[max(a, b)]["image_id"]
+        return self.ids[min(a, b)], self.ids[max(a, b)]
 
 
 def _informative(row: Row) -> bool:
@@ -202,10 +243,10 @@ def _gone(known: _Known, result: Result) -> set[int]:
 
 def _speakers(known: _Known, gone: Container[int]) -> list[int]:
     """The first image of each set of equal pixels that can be opened: what holds for it holds for the others."""
+    here = [i for i in range(len(known.rows)) if i not in gone]
     spoken: dict[str, int] = {}
-    for i, row in enumerate(known.rows):
-        if i not in gone:
-            spoken.setdefault(row["pixel_hash"], i)
+    for i, row in zip(here, known.taken(here, ["pixel_hash"]), strict=True):
+        spoken.setdefault(row["pixel_hash"], i)
     return sorted(spoken.values())
 
 
@@ -213,7 +254,7 @@ def _sketches(project: Project, known: _Known, speakers: Sequence[int], options:
     made = features.sketches(
         project,
         [known.scans[i] for i in speakers],
-        [known.rows[i]["pixel_hash"] for i in speakers],
+        [row["pixel_hash"] for row in known.taken(speakers, ["pixel_hash"])],
         workers=options.workers,
         progress=lambda done, total: options.progress("sketching", done, total),
     )
@@ -235,8 +276,9 @@ def _proposed(
     known: _Known, speakers: Sequence[int], sketches: Sketches, masks: pa.Table, options: Options, result: Result
 ) -> _Proposed:
     lengths = dict(zip(masks["image_id"].to_pylist(), masks["rle"].to_pylist(), strict=True))
-    rle = {n: text for n, i in enumerate(speakers) if (text := lengths.get(known.rows[i]["image_id"])) is not None}
-    pictures = _pictures([known.rows[i] for i in speakers], sketches, rle)
+    ids = known.ids
+    rle = {n: text for n, i in enumerate(speakers) if (text := lengths.get(ids[i])) is not None}
+    pictures = _pictures(known.taken(speakers, _PROPOSING), sketches, rle)
     found = propose(pictures, options.gates, workers=options.workers)
     result.proposed, result.passed, result.radius = found.proposed, found.passed, found.radius
     if found.radius < options.gates.radius:
@@ -432,11 +474,12 @@ def _settle(
     `told`: pairs that a person gave a verdict on. It holds for their copies too.
     """
     member: dict[str, str] = {row["image_id"]: row["cluster"] for row in clusters}
+    asked = {member.get(name, name) for pair in undecided for name in pair}
     passes: dict[str, set[str]] = {}
-    for row in known.rows:
-        if row["scan_id"] is not None:
-            name = str(row["image_id"])
-            passes.setdefault(member.get(name, name), set()).add(row["scan_id"])
+    for row in known.rows if asked else ():
+        name = member.get(row["image_id"], row["image_id"])
+        if row["scan_id"] is not None and name in asked:
+            passes.setdefault(name, set()).add(row["scan_id"])
     for pair in [pair for pair, row in links.items() if row["kind"] not in COPY_KINDS]:
         if member.get(pair[0], pair[0]) == member.get(pair[1], pair[1]):
             del links[pair]
@@ -451,15 +494,19 @@ def _clusters(known: _Known, links: Mapping[IdPair, Row], options: Options, resu
     """The rows of duplicates; chains and conflicts go to the result."""
     copies = {pair: _strength(row) for pair, row in links.items() if row["kind"] in COPY_KINDS}
     rows: list[Row] = []
-    for members in cluster.components(list(copies)):
+    together = cluster.components(list(copies))
+    of = {name: members[0] for members in together for name in members}
+    inside: dict[str, dict[IdPair, float]] = {}
+    for pair, strength in copies.items():
+        inside.setdefault(of[pair[0]], {})[pair] = strength
+    for members in together:
         own = [known.rows[known.place[name]] for name in members]
         rows += cluster.rows(own, options.keep)
         if cluster.contradict(row["objects"] or () for row in own):
             told = sorted({", ".join(row["objects"]) for row in own if row["objects"]})
             result.conflicts.append((members[0], told))
         if len(members) > 2:
-            inside = {pair: strength for pair, strength in copies.items() if pair[0] in set(members)}
-            found = cluster.chain(members, inside, lambda one, other: _alike(known, one, other))
+            found = cluster.chain(members, inside[members[0]], lambda one, other: _alike(known, one, other))
             result.chains += [found] if found else []
     return sorted(rows, key=lambda row: str(row["image_id"]))
 

@@ -7,9 +7,10 @@ tells whether something changed, not whether someone cheated.)
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from json.encoder import encode_basestring
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -21,6 +22,7 @@ from xqdata.schema import Table
 
 _MODULUS = 1 << 128
 _PIECE = 1 << 16
+_NULL = {None: "null"}
 
 
 @dataclass(frozen=True)
@@ -90,8 +92,15 @@ def _encode(values: pa.Array) -> NDArray[np.uint8]:
     elif pa.types.is_string(kind) or pa.types.is_binary(kind) or pa.types.is_fixed_size_binary(kind):
         body = _hashed_distinct(values)
     else:
-        body = _hashed([json.dumps(v, ensure_ascii=False).encode("utf-8", "surrogatepass") for v in values.to_pylist()])
+        body = _hashed([_spelled(v).encode("utf-8", "surrogatepass") for v in values.to_pylist()])
     return np.concatenate([valid, np.where(valid, body, 0)], axis=1, dtype=np.uint8)
+
+
+def _spelled(value: list[Any] | None) -> str:
+    """A list of strings or of whole numbers as JSON; as `json.dumps` without ASCII, which takes five times as long."""
+    if value is None:
+        return "null"
+    return f"[{', '.join([encode_basestring(v) if isinstance(v, str) else _NULL.get(v, str(v)) for v in value])}]"
 
 
 def _fixed(values: NDArray[np.int64] | NDArray[np.float64]) -> NDArray[np.uint8]:

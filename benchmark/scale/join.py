@@ -1,0 +1,158 @@
+"""The join of near hashes: on one machine, and on a Ray cluster of two local nodes.
+
+    python benchmark/scale/join.py [--sizes 1e4,1e5,1e6,1e7] [--radius 8] [--repeats 3] [--write]
+
+Columns of random 64-bit hashes, a hundredth of them within the radius of another, are joined as dedup joins them: by
+one thread, by a thread on each processor, and by tasks of the cluster, one for each table. Each contestant is a process
+of its own that has joined a small column before, so that compiled code and the cluster's workers are warm. Seconds are
+of the join alone. Memory is the kernel's peak of resident pages: of the contestant's own process (`driver`) and of the
+largest worker, of which there is one on each node; both hold the libraries that they import.
+
+Both nodes share this machine's processors, so what is compared is what sending costs, not what a second machine gives:
+the cluster is even where its seconds are those of the threads, and ahead of them with two machines from about where
+sending is a small part of the whole. `--write` puts the lines into results/join.csv.
+"""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import json
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+RESULTS = Path(__file__).with_name("results") / "join.csv"
+NODES = Path(__file__).parents[2] / "tests" / "assets" / "ray_nodes.py"
+COLUMNS = ("step", "size", "unit", "seconds", "peak_mb", "worker_mb", "pairs")
+WAYS = ("one thread", "threads", "cluster")
+NEAR = 0.01
+_WARM = 4_000
+
+
+def column(count: int, radius: int, seed: int) -> NDArray[np.uint64]:
+    """`count` random hashes, of which a share of NEAR is another one with up to `radius` bits turned."""
+    dice = np.random.default_rng(seed)
+    hashes = dice.integers(0, 1 << 64, count, np.uint64)
+    near = dice.choice(count, int(count * NEAR), replace=False)
+    turned = np.zeros(len(near), np.uint64)
+    bits = dice.integers(0, 64, (len(near), radius), np.uint64)
+    for n, many in enumerate(dice.integers(0, radius + 1, len(near))):
+        turned[n] = np.bitwise_or.reduce(np.uint64(1) << bits[n, :many]) if many else 0
+    hashes[near] = hashes[dice.integers(0, count, len(near))] ^ turned
+    return hashes
+
+
+def contest(way: str, file: str, radius: int, address: str) -> None:
+    """In a process of its own: join the column of `file`, and print a line of JSON."""
+    from xqdata import engine
+    from xqdata.dedup import join
+    from xqdata.engine import Engine
+
+    join._FEW = 0
+    chosen = Engine("ray", address) if way == "cluster" else Engine()
+    workers = 1 if way == "one thread" else None
+    hashes = np.load(file)
+    with engine.on(chosen):
+        _count(join.pairs_within(hashes[:_WARM].copy(), radius, workers=workers))
+        start = time.perf_counter()
+        pairs = _count(join.pairs_within(hashes, radius, workers=workers))
+        seconds = time.perf_counter() - start
+        peak = _peak(Path("/proc/self"))
+        largest = max((_peak(place) for place in _workers()), default=0) if way == "cluster" else 0
+    print(json.dumps({"seconds": seconds, "peak_mb": peak, "worker_mb": largest, "pairs": pairs}))
+
+
+def _count(matches: Any) -> int:
+    return sum(len(pairs.first) for pairs in matches)
+
+
+def _workers() -> Iterator[Path]:
+    for place in Path("/proc").glob("[0-9]*"):
+        try:
+            if (place / "cmdline").read_bytes().startswith(b"ray::"):
+                yield place
+        except OSError:
+            continue
+
+
+def _peak(place: Path) -> int:
+    try:
+        lines = (line.split() for line in (place / "status").read_text().splitlines())
+    except OSError:
+        return 0
+    return next((int(words[1]) // 1024 for words in lines if words[:1] == ["VmHWM:"]), 0)
+
+
+def measured(way: str, file: Path, radius: int, repeats: int) -> dict[str, Any]:
+    """The median run of one contestant; a cluster is started for each run, so that the peaks of its workers are its."""
+    runs = []
+    for _ in range(repeats):
+        nodes = _nodes() if way == "cluster" else None
+        address = nodes.stdout.readline().strip() if nodes and nodes.stdout else ""
+        command = [sys.executable, __file__, "--contest", way, str(file), str(radius), address]
+        said = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True).stdout
+        runs.append(json.loads(said.splitlines()[-1]))
+        if nodes and nodes.stdin:
+            nodes.stdin.close()
+            nodes.wait(60)
+    return {
+        "seconds": round(median(run["seconds"] for run in runs), 3),
+        "peak_mb": max(run["peak_mb"] for run in runs),
+        "worker_mb": max(run["worker_mb"] for run in runs) or "",
+        "pairs": runs[0]["pairs"],
+    }
+
+
+def _nodes() -> subprocess.Popen[str]:
+    return subprocess.Popen([sys.executable, str(NODES)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+
+
+def keep(row: dict[str, Any]) -> None:
+    """Put a line into the table, in place of the earlier one of its step and size."""
+    old = list(csv.DictReader(RESULTS.open(encoding="utf-8"))) if RESULTS.exists() else []
+    rows = {(line["step"], int(line["size"])): line for line in old} | {(row["step"], row["size"]): row}
+    RESULTS.parent.mkdir(exist_ok=True)
+    with RESULTS.open("w", encoding="utf-8", newline="") as out:
+        writer = csv.DictWriter(out, COLUMNS, lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(line for _, line in sorted(rows.items()))
+
+
+def main() -> None:
+    """Measure, print, and keep where asked to."""
+    if sys.argv[1:2] == ["--contest"]:
+        way, file, radius, address = sys.argv[2:]
+        contest(way, file, int(radius), address)
+        return
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--sizes", default="1e4,1e5,1e6", help="numbers of hashes (%(default)s)")
+    parser.add_argument("--ways", default=",".join(WAYS), help="some of: %(default)s")
+    parser.add_argument("--radius", type=int, default=8, help="bits in which a pair may differ (8)")
+    parser.add_argument("--repeats", type=int, default=3, help="runs of each, of which the median is told (3)")
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--write", action="store_true", help=f"keep the lines in {RESULTS.name}")
+    given = parser.parse_args()
+    with tempfile.TemporaryDirectory(prefix="xqdata-join-") as folder:
+        for size in sorted(int(float(size)) for size in given.sizes.split(",")):
+            file = Path(folder) / "hashes.npy"
+            np.save(file, column(size, given.radius, given.seed))
+            for way in given.ways.split(","):
+                row = {"step": f"join, {way}", "size": size, "unit": "hashes"}
+                row |= measured(way, file, given.radius, given.repeats)
+                print("{step:18} {size:12,} {seconds:10.2f} s {peak_mb:7,} MB {pairs:12,} pairs".format(**row),
+                      f"worker {row['worker_mb']} MB", flush=True)  # fmt: skip
+                if given.write:
+                    keep(row)
+
+
+if __name__ == "__main__":
+    main()
