@@ -2,11 +2,12 @@
 
     python benchmark/scale/join.py [--sizes 1e4,1e5,1e6,1e7] [--radius 8] [--repeats 3] [--write]
 
-Columns of random 64-bit hashes, a hundredth of them within the radius of another, are joined as dedup joins them: by
-one thread, by a thread on each processor, and by tasks of the cluster, one for each table. Each contestant is a process
-of its own that has joined a small column before, so that compiled code and the cluster's workers are warm. Seconds are
-of the join alone. Memory is the kernel's peak of resident pages: of the contestant's own process (`driver`) and of the
-largest worker, of which there is one on each node; both hold the libraries that they import.
+Random 64-bit hashes of pictures in eight orientations, a hundredth of them within the radius of another picture's, are
+joined as dedup joins most of its columns (`oriented_pairs`): by one thread, by a thread on each processor, and by tasks
+of the cluster, one for each table. Each contestant is a process of its own that has joined a small column before, so
+that compiled code and the cluster's workers are warm. Seconds are of the join alone. Memory is the kernel's peak of
+resident pages: of the contestant's own process, and of the largest worker (`worker_mb`), of which there is one on each
+node; both hold the libraries that they import.
 
 Both nodes share this machine's processors, so what is compared is what sending costs, not what a second machine gives:
 the cluster is even where its seconds are those of the threads, and ahead of them with two machines from about where
@@ -39,14 +40,15 @@ _WARM = 4_000
 
 
 def column(count: int, radius: int, seed: int) -> NDArray[np.uint64]:
-    """`count` random hashes, of which a share of NEAR is another one with up to `radius` bits turned."""
+    """(count, 8) random hashes, of which a share of NEAR are another row with up to `radius` bits turned in each."""
     dice = np.random.default_rng(seed)
-    hashes = dice.integers(0, 1 << 64, count, np.uint64)
+    hashes = dice.integers(0, 1 << 64, (count, 8), np.uint64)
     near = dice.choice(count, int(count * NEAR), replace=False)
-    turned = np.zeros(len(near), np.uint64)
-    bits = dice.integers(0, 64, (len(near), radius), np.uint64)
-    for n, many in enumerate(dice.integers(0, radius + 1, len(near))):
-        turned[n] = np.bitwise_or.reduce(np.uint64(1) << bits[n, :many]) if many else 0
+    turned = np.zeros((len(near), 8), np.uint64)
+    many = dice.integers(0, radius + 1, len(near))
+    for n in range(radius):
+        bit = np.uint64(1) << dice.integers(0, 64, turned.shape, np.uint64)
+        turned |= np.where(n < many[:, None], bit, np.uint64(0))
     hashes[near] = hashes[dice.integers(0, count, len(near))] ^ turned
     return hashes
 
@@ -62,9 +64,9 @@ def contest(way: str, file: str, radius: int, address: str) -> None:
     workers = 1 if way == "one thread" else None
     hashes = np.load(file)
     with engine.on(chosen):
-        _count(join.pairs_within(hashes[:_WARM].copy(), radius, workers=workers))
+        _count(join.oriented_pairs(hashes[:_WARM].copy(), radius, workers=workers))
         start = time.perf_counter()
-        pairs = _count(join.pairs_within(hashes, radius, workers=workers))
+        pairs = _count(join.oriented_pairs(hashes, radius, workers=workers))
         seconds = time.perf_counter() - start
         peak = _peak(Path("/proc/self"))
         largest = max((_peak(place) for place in _workers()), default=0) if way == "cluster" else 0
@@ -146,7 +148,7 @@ def main() -> None:
             file = Path(folder) / "hashes.npy"
             np.save(file, column(size, given.radius, given.seed))
             for way in given.ways.split(","):
-                row = {"step": f"join, {way}", "size": size, "unit": "hashes"}
+                row = {"step": f"join, {way}", "size": size, "unit": "pictures"}
                 row |= measured(way, file, given.radius, given.repeats)
                 print("{step:18} {size:12,} {seconds:10.2f} s {peak_mb:7,} MB {pairs:12,} pairs".format(**row),
                       f"worker {row['worker_mb']} MB", flush=True)  # fmt: skip
