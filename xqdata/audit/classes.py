@@ -54,18 +54,18 @@ def standing(component: Ints, label: Ints, value: Ints, seed: int) -> list[Stand
     spread = _Spread.of(counted, own)
     found = spread.deviation(own)
     dice = np.random.Generator(np.random.PCG64(seed))
-    dealt = np.array([spread.deviation(dice.permutation(own)).max(initial=0) for _ in range(DEALS)])
+    dealt = np.sort([spread.deviation(dice.permutation(own)).max(initial=0) for _ in range(DEALS)])
     images, values = table(counted, own), np.unique(value)
-    total, classes = images.sum(0), images.sum(1)
+    total, classes, holding = images.sum(0), images.sum(1), np.bincount(own)
+    all_ = total.sum()
     told = []
     for c, v in np.argwhere(found > 0).tolist():
-        rest = max(1.0, total.sum() - classes[c])
+        rest = max(1.0, all_ - classes[c])
         others = float((total[v] - images[c, v]) / rest)
         # What differs only in how sums were rounded is as large.
-        p = (1 + int((dealt >= found[c, v] - 1e-9).sum())) / (1 + DEALS)
-        holding = int((own == c).sum())
+        p = (1 + DEALS - int(np.searchsorted(dealt, found[c, v] - 1e-9))) / (1 + DEALS)
         told.append(
-            Standing(int(present[c]), int(values[v]), int(images[c, v]), int(classes[c]), holding, others, p),
+            Standing(int(present[c]), int(values[v]), int(images[c, v]), int(classes[c]), int(holding[c]), others, p),
         )
     return sorted(told, key=lambda s: (s.p, -abs(s.beyond), s.label, s.value))
 

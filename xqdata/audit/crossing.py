@@ -106,9 +106,10 @@ def _listed(material: Material, held: Relation) -> tuple[Ints, Ints]:
     part, tested = material.part[rows], material.tested[rows]
     ones = np.ones(len(place), np.int32)
     holds = sp.csr_array((ones, (place, held.value)), shape=(len(rows), int(held.value.max(initial=-1)) + 1))
+    held_by = holds.T.tocsr()  # not in the loop, where each product would do it anew
     for start in range(0, len(rows), _ROWS):
         some = rows[start : start + _ROWS]
-        shared = sp.coo_array(holds[start : start + _ROWS] @ holds.T)
+        shared = sp.coo_array(holds[start : start + _ROWS] @ held_by)
         one, two = shared.coords
         apart = part[one + start] != part[two]
         elsewhere[some] = np.bincount(one[apart], minlength=len(some))
