@@ -48,6 +48,7 @@ def prove(project: Project, taxonomy: Taxonomy, request: Request, table: pa.Tabl
     judged = labels.effective(raw, log, taxonomy)
     present = judged.filter(pc.invert(judged["missing"]))
     _check_rows(table, raw, present, parts)
+    del raw, judged  # of many rows, one copy is enough
     seen = _with_parts(present, table)
     proof = Proof()
     leaky = request.method == "random"
