@@ -17,7 +17,6 @@ sending is a small part of the whole. `--write` puts the lines into results/join
 from __future__ import annotations
 
 import argparse
-import csv
 import json
 import subprocess
 import sys
@@ -30,10 +29,10 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from tidy import keep
 
 RESULTS = Path(__file__).with_name("results") / "join.csv"
 NODES = Path(__file__).parents[2] / "tests" / "assets" / "ray_nodes.py"
-COLUMNS = ("step", "size", "unit", "seconds", "peak_mb", "worker_mb", "pairs")
 WAYS = ("one thread", "threads", "cluster")
 NEAR = 0.01
 _WARM = 4_000
@@ -118,17 +117,6 @@ def _nodes() -> subprocess.Popen[str]:
     return subprocess.Popen([sys.executable, str(NODES)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
 
 
-def keep(row: dict[str, Any]) -> None:
-    """Put a line into the table, in place of the earlier one of its step and size."""
-    old = list(csv.DictReader(RESULTS.open(encoding="utf-8"))) if RESULTS.exists() else []
-    rows = {(line["step"], int(line["size"])): line for line in old} | {(row["step"], row["size"]): row}
-    RESULTS.parent.mkdir(exist_ok=True)
-    with RESULTS.open("w", encoding="utf-8", newline="") as out:
-        writer = csv.DictWriter(out, COLUMNS, lineterminator="\n")
-        writer.writeheader()
-        writer.writerows(line for _, line in sorted(rows.items()))
-
-
 def main() -> None:
     """Measure, print, and keep where asked to."""
     if sys.argv[1:2] == ["--contest"]:
@@ -153,7 +141,7 @@ def main() -> None:
                 print("{step:18} {size:12,} {seconds:10.2f} s {peak_mb:7,} MB {pairs:12,} pairs".format(**row),
                       f"worker {row['worker_mb']} MB", flush=True)  # fmt: skip
                 if given.write:
-                    keep(row)
+                    keep([row], RESULTS, ("step", "size"))
 
 
 if __name__ == "__main__":

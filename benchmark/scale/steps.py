@@ -13,7 +13,6 @@ ended and told as such, and so are larger sizes of it.
 from __future__ import annotations
 
 import argparse
-import csv
 import math
 import os
 import resource
@@ -22,10 +21,11 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass, fields, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 from tables import SHAPES, write
+from tidy import keep
 
 from xqdata import manifest
 from xqdata.manifest import Project
@@ -131,19 +131,6 @@ def slopes(lines: Sequence[Line]) -> Iterator[tuple[str, str, float]]:
             yield step, unit, math.log(b.cpu_seconds / a.cpu_seconds) / math.log(b.size / a.size)
 
 
-def keep(lines: Sequence[Line], file: Path) -> None:
-    """Put `lines` into the table, in place of earlier ones of the same step, size and unit."""
-    names = [field.name for field in fields(Line)]
-    old = list(csv.DictReader(file.open(encoding="utf-8"))) if file.exists() else []
-    rows = {(row["step"], row["unit"], int(row["size"])): row for row in old}
-    made = {(line.step, line.unit, line.size): asdict(line) for line in lines}
-    file.parent.mkdir(exist_ok=True)
-    with file.open("w", encoding="utf-8", newline="") as out:
-        writer = csv.DictWriter(out, names, lineterminator="\n")
-        writer.writeheader()
-        writer.writerows(row for _, row in sorted({**rows, **made}.items()))
-
-
 def main() -> None:
     """Measure, print, and keep where asked to."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -165,7 +152,7 @@ def main() -> None:
             told = line.note or f"{line.seconds:10,.2f} s {line.cpu_seconds:10,.2f} s of CPU {line.peak_mb:8,} MB"
             print(f"{line.step:32} {line.size:12,} {line.unit:10} {told}", flush=True)
             if given.write:
-                keep([line], RESULTS)
+                keep([asdict(line)], RESULTS, ("step", "unit", "size"))
     for step, unit, exponent in slopes(lines):
         print(f"{step:32} {unit:10} CPU seconds grow as size^{exponent:.2f}")
 
