@@ -44,6 +44,10 @@ class LockedError(XqdataError):
     """Another process is writing to this project."""
 
 
+class RemoteError(XqdataError):
+    """A store at an address does not answer, or not as it should. It says nothing of the files that lie there."""
+
+
 def one_line(text: str) -> str:
     """`text` with its line breaks and other control characters made visible, so that it stays one line."""
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in text)

@@ -10,6 +10,7 @@ import fnmatch
 import os
 import re
 import unicodedata
+from collections.abc import Sequence
 from functools import lru_cache
 from pathlib import Path
 from urllib.parse import unquote_to_bytes
@@ -34,6 +35,21 @@ def unspell(path: str) -> str:
 def locate(root: Path, path: str) -> Path:
     """Where the file called `path` in the tables lies below `root`."""
     return root / unspell(path)
+
+
+class Globs:
+    """Glob patterns that are tried on many paths; each as `matches` tries it."""
+
+    def __init__(self, patterns: Sequence[str]) -> None:
+        self._patterns = patterns
+        self._any = re.compile("|".join(fnmatch.translate(_folded(p)) for p in patterns) or r"(?!)")
+
+    def first(self, path: str) -> str | None:
+        """The first pattern that fits `path`."""
+        whole = path.lower() if path.isascii() else _folded(path)
+        if not self._any.match(whole.rpartition("/")[2]) and not self._any.match(whole):
+            return None
+        return next(pattern for pattern in self._patterns if matches(path, pattern))
 
 
 def matches(path: str, pattern: str) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cache
@@ -11,14 +12,17 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from xqdata import manifest, paths
+from xqdata import manifest, paths, remote
 from xqdata.config import IngestConfig
 from xqdata.errors import InputError
 from xqdata.images import BadImage, Limits, Page, RawLayout, pages, raw_page
 from xqdata.manifest import Project
+from xqdata.remote import Address, Location
 
 # Columns of `images` that opening a row takes.
-COLUMNS = ("image_id", "root", "path", "page", "bytes", "mtime", "polarity")
+COLUMNS = ("image_id", "root", "path", "page", "bytes", "mtime", "sha256", "polarity")
+_Data = bytes  # which a Scan has a field of the name of
+_CHANGED = "changed since ingest: run xqdata ingest again"
 
 
 @dataclass(frozen=True)
@@ -48,21 +52,27 @@ def rules(config: IngestConfig) -> Rules:
 class Scan:
     """One row of `images` and where its pixels are: small, and fit to be sent to a worker process.
 
-    `polarity`: `air_bright`, `air_dark` or None where it is unknown. `bytes`, `mtime_ns`: of the file when it was
-    ingested; another size or time means other pixels, perhaps.
+    `file`: a path of this machine or an address. `polarity`: `air_bright`, `air_dark` or None where it is unknown.
+    `bytes`, `mtime_ns`, `sha256`: of the file when it was ingested; another size or time means other pixels, perhaps.
     """
 
     image_id: str
-    file: Path
+    file: Location
     page: int
     bytes: int
-    mtime_ns: int
+    mtime_ns: int | None
+    sha256: str
     polarity: str | None
     limits: Limits
     layout: RawLayout | None
 
     def check(self) -> None:
-        """Raises BadImage: `vanished` for a file that is gone, `unreadable` for one that changed since ingest."""
+        """Raises BadImage: `vanished` for a file that is gone, `unreadable` for one that changed since ingest.
+
+        Says nothing of a file at an address: that costs a request, which `load` makes anyway. See `changes`.
+        """
+        if not isinstance(self.file, Path):
+            return
         try:
             info = self.file.stat()
         except FileNotFoundError:
@@ -70,15 +80,20 @@ class Scan:
         except OSError as error:
             raise BadImage("unreadable", error.strerror or str(error)) from None
         if (info.st_size, info.st_mtime_ns) != (self.bytes, self.mtime_ns):
-            raise BadImage("unreadable", "changed since ingest: run xqdata ingest again")
+            raise BadImage("unreadable", _CHANGED)
 
-    def read(self) -> Page:
-        """Decode the page. Raises BadImage as `check` does, and for what cannot be decoded."""
+    def load(self) -> _Data:
+        """The file's bytes. Raises BadImage as `check` does, and RemoteError where a store does not answer."""
         self.check()
+        if isinstance(self.file, Address):
+            return _fetched(self.file, self.sha256)
         try:
-            data = self.file.read_bytes()
+            return self.file.read_bytes()
         except OSError as error:
             raise BadImage("unreadable", error.strerror or str(error)) from None
+
+    def decode(self, data: _Data) -> Page:
+        """The page in the bytes of its file. Raises BadImage for what cannot be decoded."""
         found = [raw_page(data, self.layout, self.limits)] if self.layout else pages(data, self.limits)
         for page in found:
             if isinstance(page, Page) and page.index == self.page:
@@ -86,6 +101,42 @@ class Scan:
             if not isinstance(page, Page) and page[0] == self.page:
                 raise page[1]
         raise BadImage("unreadable", f"has no page {self.page}")
+
+    def read(self) -> Page:
+        """Decode the page. Raises as `load` and `decode` do."""
+        return self.decode(self.load())
+
+
+def _fetched(address: Address, sha256: str) -> bytes:
+    try:
+        data = remote.read(address)
+    except FileNotFoundError:
+        remote.check_store(address)
+        raise BadImage("vanished", "gone since ingest") from None
+    if hashlib.sha256(data).hexdigest() != sha256:
+        raise BadImage("unreadable", _CHANGED)
+    return data
+
+
+def changes(project: Project, found: Sequence[Scan]) -> dict[int, str]:
+    """What changed since ingest, by position in `found`: files that are gone or other ones than then.
+
+    Files at an address are compared with one listing of their raw folders. Raises RemoteError where there is none.
+    """
+    told = {}
+    for n, scan in enumerate(found):
+        try:
+            scan.check()
+        except BadImage as error:
+            told[n] = error.message
+    far = {n: scan.file for n, scan in enumerate(found) if isinstance(scan.file, Address)}
+    places = manifest.provenance(project, "images").roots.values() if far else ()
+    roots = [root for root in map(remote.location, places) if isinstance(root, Address)]
+    now = {root / one.path: (one.bytes, one.mtime_ns) for root in roots for one in remote.listed(root)}
+    for n, address in far.items():
+        if now.get(address) != (found[n].bytes, found[n].mtime_ns):
+            told[n] = _CHANGED if address in now else "gone since ingest"
+    return told
 
 
 def located(project: Project, rows: pa.Table) -> list[Scan]:
@@ -96,10 +147,10 @@ def located(project: Project, rows: pa.Table) -> list[Scan]:
     told = manifest.provenance(project, "images")
 
     @cache
-    def by_root(root: str) -> tuple[Path, Rules]:
+    def by_root(root: str) -> tuple[Location, Rules]:
         config = IngestConfig.model_validate(told.options["roots"][root]["config"])
-        folder = Path(told.roots[root])
-        if not folder.is_dir():
+        folder = remote.location(told.roots[root])
+        if not remote.stands(told.roots[root]):
             hint = f"if it moved, say where it is: xqdata ingest {root}=FOLDER"
             raise InputError(f"the raw folder {root} is gone since ingest", where=str(folder), hint=hint)
         return folder, rules(config)
@@ -109,20 +160,21 @@ def located(project: Project, rows: pa.Table) -> list[Scan]:
     found = []
     for row in rows.to_pylist():
         location, decoding = by_root(row["root"])
-        file = paths.locate(location, row["path"])
+        file = remote.locate(location, row["path"])
         layout = decoding.layout(row["path"])
-        facts = (row["page"], row["bytes"], row["mtime"], row["polarity"])
+        facts = (row["page"], row["bytes"], row["mtime"], row["sha256"], row["polarity"])
         found.append(Scan(row["image_id"], file, *facts, decoding.limits, layout))
     return found
 
 
 def witnesses(project: Project, found: Sequence[Scan]) -> list[Path]:
     """Files by which a worker on another machine knows that it sees the project and its raw folders: the table images,
-    and one of `found` in each raw folder.
+    and one of `found` in each raw folder of this machine.
     """
     files = [project.path("images")]
+    local = [scan.file for scan in found if isinstance(scan.file, Path)]
     for place in manifest.provenance(project, "images").roots.values():
-        files += [*islice((scan.file for scan in found if scan.file.is_relative_to(place)), 1)]
+        files += [*islice((file for file in local if file.is_relative_to(place)), 1)]
     return files
 
 

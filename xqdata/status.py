@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from xqdata import manifest, schema
 from xqdata.errors import TableError
 from xqdata.manifest import Project, Provenance
+from xqdata.remote import stands
 
 Changed = Callable[[Mapping[str, Any]], list[str]]
 
@@ -64,7 +64,7 @@ def _stale(
         if digests.get(name) != digest
     ]
     reasons += changed[found.command](found.options) if found.command in changed else []
-    gone = [name for name, place in found.roots.items() if not Path(place).is_dir()]
+    gone = [name for name, place in found.roots.items() if not stands(place)]
     reasons += [f"raw folder {name} is no longer at {found.roots[name]}" for name in gone]
     if found.table in manifest.TOGETHER:
         others = [n for n in manifest.TOGETHER if n in standing and standing[n].run != found.run]

@@ -33,14 +33,14 @@ from xqdata.dedup import compare, join
 from xqdata.dedup import run as dedup
 from xqdata.engine import Engine, cluster
 from xqdata.ingest import Options, ingest, resolve
-from xqdata.ingest import run as ingesting
+from xqdata.ingest import measuring
 from xqdata.manifest import Project
 from xqdata.simulate import Rates, Settings, simulate
 from xqdata.splits import Request
 from xqdata.splits.run import split
 
 TAXONOMY = taxonomy.load(None)
-SMALL = {ingesting: {"SHARD_FILES": 2, "_FEW": 0}, features: {"_SHARD": 2, "_FEW": 0}, background: {"_FEW": 0},
+SMALL = {measuring: {"SHARD_FILES": 2, "_FEW": 0}, features: {"_SHARD": 2, "_FEW": 0}, background: {"_FEW": 0},
          containers: {"SHARD_SCANS": 2, "_FEW": 0}, compare: {"_SHARD": 4}, join: {"_FEW": 2}}  # fmt: skip
 RATES = Rates(byte_copies=0.2, reencoded=0.2, turned=0.2, crops=0.2)
 PARTS = (("train", "2/3"), ("test", "1/3"))

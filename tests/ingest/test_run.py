@@ -27,7 +27,7 @@ from assets.export import write_export
 from assets.pictures import colour, deep, encoded, grey, save
 from xqdata import manifest, readers, schema
 from xqdata.errors import XqdataError
-from xqdata.ingest import run as run_module
+from xqdata.ingest import measuring
 from xqdata.ingest.walk import walk
 from xqdata.manifest import Project
 from xqdata.readers import Reading
@@ -473,7 +473,7 @@ def test_an_empty_folder_has_empty_tables(run, raw, project):
 
 
 def test_a_run_that_was_ended_goes_on_where_it_stopped(run, raw, project, monkeypatch):
-    monkeypatch.setattr(run_module, "SHARD_FILES", 2)
+    monkeypatch.setattr(measuring, "SHARD_FILES", 2)
     few(raw, 10)
 
     def stop(root, done, total):

@@ -49,14 +49,16 @@ def shown(
 ) -> Shown:
     """A file that a browser shows for each of `rows` of images, made where it has to be and is not there yet.
 
-    A row whose picture cannot be read keeps its own file: the App then says that it cannot be shown.
+    A row whose picture cannot be read keeps its own file: the App then says that it cannot be shown. Of files at an
+    address all are made: a browser does not reach them.
     """
     found = scans.located(project, rows)
     facts = zip(*(rows[name].to_pylist() for name in ("format", "bit_depth", "pixel_hash")), strict=True)
     folder = project.state / "previews"
     files, waiting = [], {}
     for scan, (kind, bits, pixels) in zip(found, facts, strict=True):
-        if kind in _SHOWN and bits <= _SHOWN_BITS and scan.page == 0 and scan.layout is None:
+        plain = kind in _SHOWN and bits <= _SHOWN_BITS and scan.page == 0 and scan.layout is None
+        if plain and isinstance(scan.file, Path):
             files.append(scan.file)
             continue
         files.append(_place(folder, pixels, scan))
@@ -67,7 +69,7 @@ def shown(
     for n, scan in enumerate(found):
         if files[n] in unread:
             told[scan.image_id] = unread[files[n]]
-            files[n] = scan.file
+            files[n] = scan.file if isinstance(scan.file, Path) else files[n]
     return Shown(files, told)
 
 

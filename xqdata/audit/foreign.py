@@ -37,6 +37,7 @@ from xqdata.groups import ON_REQUEST
 from xqdata.ingest.describe import DESCRIBED
 from xqdata.manifest import Origin, Project
 from xqdata.readers.patterns import pattern_regex
+from xqdata.remote import Location
 from xqdata.splits import Request
 from xqdata.splits.material import REASONS, TAKES_PART, gather
 from xqdata.taxonomy import Taxonomy
@@ -161,7 +162,7 @@ def foreign(
 
 def _scratch(here: Path, root: ingest.Root) -> Path:
     """The scratch project's folder: the same one for the same folder, whatever is asked of it."""
-    key = hashlib.sha256(os.fsencode(root.location)).hexdigest()[:12]
+    key = hashlib.sha256(os.fsencode(str(root.location))).hexdigest()[:12]
     name = f"{re.sub(r'[^A-Za-z0-9_.-]', '_', root.name)[:40]}-{key}"
     cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "xqdata"
     for state in (here / ".xqdata", cache):
@@ -176,10 +177,10 @@ def _scratch(here: Path, root: ingest.Root) -> Path:
     raise InputError("the audit's tables cannot be written here, nor in the cache folder", where=str(cache), hint=hint)
 
 
-def _config(claimed: Claimed, own: IngestConfig, taxonomy: Taxonomy, location: Path, here: Path) -> IngestConfig:
+def _config(claimed: Claimed, own: IngestConfig, taxonomy: Taxonomy, location: Location, here: Path) -> IngestConfig:
     """Decoding as the project in `here` has it; what it says of its own raw folders says nothing of this one."""
     ignore = list(own.ignore)
-    if here.is_relative_to(location):
+    if isinstance(location, Path) and here.is_relative_to(location):
         inside = here.relative_to(location).as_posix()
         before = "" if inside == "." else f"{glob.escape(inside)}/"
         ignore += [f"{before}{name}/*" for name in (".xqdata", "manifests")]
@@ -242,7 +243,7 @@ def _column(group: str) -> str:
 # --- which part each image is in
 
 
-def _parts(made: Foreign, images: pa.Table, location: Path) -> tuple[dict[str, set[str]], str]:
+def _parts(made: Foreign, images: pa.Table, location: Location) -> tuple[dict[str, set[str]], str]:
     """By path the parts that a picture is in, and why others are in none."""
     paths = images["path"].to_pylist()
     if made.claimed.files:

@@ -17,6 +17,7 @@ from xqdata.errors import InputError
 from xqdata.readers import sheets
 from xqdata.readers.fields import FILE_WORDS
 from xqdata.readers.files import Files
+from xqdata.remote import Location
 from xqdata.taxonomy import fold
 
 _ALIAS = re.compile(r"(?P<part>[^/\\=]+)=(?P<path>.+)", re.DOTALL)
@@ -48,12 +49,12 @@ class Listed:
 class _Folder:
     """The folder that is audited, and its pictures."""
 
-    root: Path
+    root: Location
     pictures: Sequence[str]
     files: Files
 
 
-def listed(arguments: Sequence[str], root: Path, pictures: Sequence[str]) -> Listed:
+def listed(arguments: Sequence[str], root: Location, pictures: Sequence[str]) -> Listed:
     """The parts of `pictures`, paths below the folder `root`, by split files: FILE, or PART=FILE.
 
     Raises InputError for a file that cannot be read, that says nothing of parts, or none of whose names is a picture.
@@ -91,8 +92,8 @@ def _read(made: Listed, path: Path, part: str | None, folder: _Folder) -> None:
 def _join(made: Listed, path: Path, names: Sequence[Named], folder: _Folder) -> None:
     """Find the picture that each name means; tell of those that mean none, or one of several."""
     location = path.resolve()
-    inside = location.is_relative_to(folder.root)
-    beside = paths.spell(str(location.relative_to(folder.root))) if inside else ""
+    inside = isinstance(folder.root, Path) and location.is_relative_to(folder.root)
+    beside = paths.spell(str(location.relative_to(str(folder.root)))) if inside else ""
     lost: list[tuple[str, Named]] = []
     unknown: Counter[str] = Counter(named.name for named in names if named.part is None)
     found = 0
@@ -204,14 +205,18 @@ def _yolo(made: Listed, path: Path, folder: _Folder) -> None:
     if not any(named.values()):
         hint = "name folders or lists under train, val and test"
         raise InputError("names no part, as YOLO's data.yaml does", where=str(path), hint=hint)
+    root = folder.root
+    if not isinstance(root, Path):
+        hint = "say which part a file is in with --layout, or in a list of names"
+        raise InputError("names folders, which are not looked for at an address", where=str(path), hint=hint)
     for key, entries in named.items():
         part = part_called(key)
         for entry in entries if isinstance(entries, list) else [entries] if entries else []:
-            place = _place(path, str(document.get("path") or ""), str(entry), folder.root)
+            place = _place(path, str(document.get("path") or ""), str(entry), root)
             if place.is_file():
                 _join(made, place, [Named(n.name, part, n.item) for n in _lines(place, part)], folder)
                 continue
-            below = f"{paths.spell(str(place.relative_to(folder.root)))}/" if place != folder.root else ""
+            below = f"{paths.spell(str(place.relative_to(root)))}/" if place != root else ""
             inside = [p for p in folder.pictures if p.startswith(below)]
             if not inside:
                 raise InputError(f"{key} names {entry}, where no picture lies", where=str(path))

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from xqdata import manifest, scans, schema
+from xqdata import manifest, remote, scans, schema
 from xqdata.audit.material import Material
 from xqdata.groups import Ints
 from xqdata.manifest import Project
@@ -56,7 +55,7 @@ def reachable(project: Project, material: Material) -> str:
     wanted = dict.fromkeys(
         root for b in manifest.batches(project, "images", ["root"]) for root in b["root"].unique().to_pylist()
     )
-    gone = [root for root in wanted if root not in roots or not Path(roots[root]).is_dir()]
+    gone = [root for root in wanted if root not in roots or not remote.stands(roots[root])]
     if gone:
         return f"pictures were not looked at: the raw folder {gone[0]} is not where it was"
     return "" if material.deduplicated else "pictures were not looked at: run xqdata dedup first"

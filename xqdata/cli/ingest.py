@@ -16,7 +16,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextC
 from rich.table import Table
 from rich.text import Text
 
-from xqdata import config, manifest
+from xqdata import config, manifest, remote
 from xqdata.cli import options as opt
 from xqdata.cli.crosstab import crosstab
 from xqdata.errors import InputError
@@ -110,7 +110,7 @@ def _again(known: dict[str, str], forgotten: tuple[str, ...]) -> list[str]:
         raise click.UsageError(
             "Missing argument 'RAW': name the folder that holds the scans, as in: xqdata ingest raw/"
         )
-    gone = [name for name, place in known.items() if not Path(place).is_dir()]
+    gone = [name for name, place in known.items() if not remote.stands(place)]
     if gone:
         hint = f"if it was moved: xqdata ingest {gone[0]}=NEW_PLACE; if it is to be left out: --forget {gone[0]}"
         raise InputError(f"the raw folder {gone[0]} is no longer there", where=known[gone[0]], hint=hint)
@@ -122,9 +122,9 @@ def _warn(err: Console, folder: Path, known: dict[str, str], roots: Sequence[Roo
     told = [
         f"{name} is no longer at {place}, its rows stay. If it is what you read now: xqdata ingest {name}=NEW_PLACE"
         for name, place in known.items()
-        if name not in {root.name for root in roots} and not Path(place).is_dir()
+        if name not in {root.name for root in roots} and not remote.stands(place)
     ]
-    if any(folder.is_relative_to(root.location) for root in roots):
+    if any(remote.within(folder, root.location) for root in roots):
         told.append("you are inside the raw folder: the tables go there too. Better work in a folder of your own")
     for line in told:
         err.print(Text.assemble(("warning: ", "yellow"), opt.shown(line)), soft_wrap=True)

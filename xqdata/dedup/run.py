@@ -25,7 +25,6 @@ from xqdata.dedup.compare import Outcome, Pair, compare
 from xqdata.dedup.propose import CHANNELS, Candidates, Gates, Pictures, propose
 from xqdata.dedup.verify import ONE_SCAN
 from xqdata.features import SIDE, Sketches
-from xqdata.images import BadImage
 from xqdata.manifest import Origin, Project
 from xqdata.scans import Scan
 from xqdata.schema import COPY_KINDS, ORIENTATIONS
@@ -109,7 +108,7 @@ def dedup(project: Project, taxonomy: Taxonomy, options: Options = Options()) ->
         known = _Known.of(project, present(project, taxonomy, log))
         result = Result({}, len(known.rows))
         exact = _exact(known)
-        speakers = _speakers(known, _gone(known, result))
+        speakers = _speakers(known, _gone(project, known, result))
         with _timed(result, "sketching"):
             sketches = _sketches(project, known, speakers, options, result)
         with _timed(result, "taking containers away"):
@@ -229,14 +228,9 @@ def _exact(known: _Known) -> list[tuple[int, int, str]]:
     return pairs
 
 
-def _gone(known: _Known, result: Result) -> set[int]:
+def _gone(project: Project, known: _Known, result: Result) -> set[int]:
     """The places of images whose files are not as they were ingested. Only what the table knows of them is used."""
-    gone = {}
-    for i, scan in enumerate(known.scans):
-        try:
-            scan.check()
-        except BadImage as error:
-            gone[i] = error.message
+    gone = scans.changes(project, known.scans)
     result.skipped += [(known.rows[i]["path"], why) for i, why in gone.items()]
     return set(gone)
 

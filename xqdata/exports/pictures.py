@@ -18,6 +18,7 @@ from PIL import Image
 from xqdata.exports.stripping import without_texts
 from xqdata.images import HEAD_BYTES, BadImage, Page, sniff
 from xqdata.images.sniff import png_bits
+from xqdata.remote import Location
 from xqdata.scans import Scan
 
 # What is done with a file.
@@ -92,7 +93,7 @@ class Written:
 class Failed:
     """A picture that cannot be exported, and why."""
 
-    file: Path
+    file: Location
     why: str
 
 
@@ -153,7 +154,9 @@ def _written(shard: Shard, order: Order) -> Written | Failed:
     return _told(order, picture, linked)
 
 
-def _linked(source: Path, target: Path) -> bool:
+def _linked(source: Location, target: Path) -> bool:
+    if not isinstance(source, Path):  # at an address
+        return False
     try:
         os.link(source, target)
     except OSError:  # another file system, or one without such links
@@ -164,11 +167,7 @@ def _linked(source: Path, target: Path) -> bool:
 def made(order: Order, rules: Rules) -> Picture:
     """The picture that `order` asks for. Raises BadImage for a file that is gone, changed or damaged since ingest."""
     scan = order.scan
-    scan.check()
-    try:
-        data = scan.file.read_bytes()
-    except OSError as error:
-        raise BadImage("unreadable", error.strerror or str(error)) from None
+    data = scan.load()
     if hashlib.sha256(data).hexdigest() != order.sha256:
         raise BadImage("unreadable", "changed since ingest: run xqdata ingest again")
     kind = "RAW" if scan.layout else sniff(data[:HEAD_BYTES])
@@ -178,7 +177,7 @@ def made(order: Order, rules: Rules) -> Picture:
             return Picture(data, _ENDINGS[kind], AS_IS)
         if plain is not None:
             return Picture(plain, _ENDINGS[kind], STRIPPED)
-    return coded(scan.read(), rules.deep)
+    return coded(scan.decode(data), rules.deep)
 
 
 def _is_one(data: bytes, plain: bytes | None) -> bool:

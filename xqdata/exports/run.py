@@ -108,14 +108,15 @@ def _write(folder: Path, orders: Sequence[Order], rules: Rules, request: Request
     failed: list[Failed] = []
     shards = (Shard(folder, piece, rules) for piece in _pieces(orders))
     request.progress("exporting", 0, len(orders))
-    sees = [folder, orders[0].scan.file, orders[-1].scan.file]
+    ends = (orders[0].scan.file, orders[-1].scan.file)
+    sees = [folder, *(file for file in ends if isinstance(file, Path))]
     with closing(map_shards(write, shards, workers=_workers(orders, request), sees=sees)) as finished:
         for _, done in finished:
             found |= {one.image_id: one for one in done if isinstance(one, Written)}
             failed += [one for one in done if isinstance(one, Failed)]
             request.progress("exporting", len(found) + len(failed), len(orders))
     if failed:
-        first = min(failed, key=lambda f: f.file)
+        first = min(failed, key=lambda f: str(f.file))
         more = f" (and {len(failed) - 1:,} more)" if len(failed) > 1 else ""
         hint = "nothing was written; run xqdata ingest again, or leave them out with --where"
         raise InputError(f"{first.why}{more}", where=str(first.file), hint=hint)
@@ -162,7 +163,8 @@ def _result(request: Request, done: Export, size: int) -> Result:
     linked = sum(image.written.linked for image in done.images)
     notes = [*done.selection.notes, *done.notes]
     if request.link and linked < len(items):
-        notes.append(f"{len(items) - linked:,} pictures are no links: they were changed, or lie on another disk")
+        why = "they were changed, or lie on another disk or at an address"
+        notes.append(f"{len(items) - linked:,} pictures are no links: {why}")
     return Result(
         format=request.format,
         folder=request.folder,

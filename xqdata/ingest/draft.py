@@ -7,16 +7,17 @@ from __future__ import annotations
 
 import json
 import re
+import tempfile
 import textwrap
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path, PurePosixPath
 
-from xqdata import schema
+from xqdata import remote, schema
 from xqdata.config import Config, IngestConfig, parse_toml
 from xqdata.errors import InputError
 from xqdata.ingest.roots import Root
-from xqdata.ingest.walk import walk
+from xqdata.ingest.walk import copies, walk
 from xqdata.readers import Tree, choose, sheets
 from xqdata.readers.fields import FILE_WORDS, coerce, column_called
 from xqdata.taxonomy import Taxonomy, fold
@@ -30,10 +31,17 @@ _VIEWS = {"top", "side", "front", "bottom", "left", "right", "oblique", "view1",
 
 def draft(roots: Sequence[Root], taxonomy: Taxonomy, folder: Path) -> str:
     """The text of an `xqdata.toml` for `roots`. Raises InputError for a folder that cannot be listed."""
-    trees = []
-    for root in roots:
-        files = [found.path for found in walk(root.location).files]
-        trees.append(Tree(root.name, root.location, files, taxonomy, IngestConfig(), folder))
+    with tempfile.TemporaryDirectory(prefix="xqdata-") as temporary:
+        return _draft([_tree(root, taxonomy, folder, Path(temporary) / root.name) for root in roots], folder)
+
+
+def _tree(root: Root, taxonomy: Taxonomy, folder: Path, fetched: Path) -> Tree:
+    listed = walk(root.location).files
+    made = copies(root.location, fetched, listed)
+    return Tree(root.name, root.location, [f.path for f in listed], taxonomy, IngestConfig(), folder, copies=made)
+
+
+def _draft(trees: Sequence[Tree], folder: Path) -> str:
     lines = [
         "# What xqdata is told about this project. Correct it and try it with: xqdata ingest --dry-run RAW",
         "# Every key is explained in the documentation under Reference, Configuration.",
@@ -168,7 +176,9 @@ def _sheet_lines(tree: Tree, path: str, sheet: sheets.Sheet, *, named: bool) -> 
 
 
 def _written(tree: Tree, path: str) -> str:
-    place = tree.locate(path)
+    place = remote.locate(tree.location, path)
+    if not isinstance(place, Path):
+        return str(place)
     inside = place.is_relative_to(tree.folder.resolve())
     return (place.relative_to(tree.folder.resolve()) if inside else place).as_posix()
 

@@ -3,29 +3,47 @@
 from __future__ import annotations
 
 import hashlib
+import io
 import json
 import os
 import stat
-from collections.abc import Iterator
-from io import FileIO
-from typing import Any
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from pathlib import Path
+from typing import Any, BinaryIO
 
-from xqdata import paths
+from xqdata import remote
+from xqdata.errors import RemoteError
 from xqdata.hashing import hashes
 from xqdata.images import HEAD_BYTES, BadImage, Page, RawLayout, measure, pages, pixel_hash, raw_page, sniff
 from xqdata.ingest.shard import Shard
 from xqdata.ingest.walk import Found
+from xqdata.remote import Address
 from xqdata.scans import Rules
 
 _CHUNK = 1 << 20
 
 
+def measure_files(shard: Shard) -> Iterator[dict[str, Any]]:
+    """The rows of MEASURED for the files of `shard`. Raises RemoteError, for files at an address only."""
+    location = shard.location
+    if isinstance(location, Path):
+        for found in shard.files:
+            yield from measure_file(shard, found)
+        return
+    where = [location.file(found.path) for found in shard.files]
+    sizes = [(address, found.bytes) for address, found in zip(where, shard.files, strict=True)]
+    with closing(remote.read_ahead(sizes)) as coming:
+        for found, address, data in zip(shard.files, where, coming, strict=True):
+            yield from _measure_remote(shard, found, address, data)
+
+
 def measure_file(shard: Shard, found: Found) -> list[dict[str, Any]]:
-    """The rows of MEASURED for one file: one for each page, or one that says why there is none."""
-    base: dict[str, Any] = {"path": found.path, "bytes": found.bytes, "mtime_ns": found.mtime_ns}
+    """The rows for one file of this machine: one for each page, or one that says why there is none."""
+    base: dict[str, Any] = {"path": found.path, "bytes": found.bytes, "mtime_ns": found.mtime_ns, "tag": found.tag}
     try:
         # Without a buffer, which the whole file would be copied through.
-        with open(paths.locate(shard.location, found.path), "rb", buffering=0, opener=_open_plain) as file:
+        with open(str(remote.locate(shard.location, found.path)), "rb", buffering=0, opener=_open_plain) as file:
             info = os.fstat(file.fileno())
             base |= {"bytes": info.st_size, "mtime_ns": info.st_mtime_ns}
             if found.path in shard.sources:
@@ -37,7 +55,37 @@ def measure_file(shard: Shard, found: Found) -> list[dict[str, Any]]:
         return [base | _reject("unreadable", error.strerror or str(error))]
 
 
-def _measure_open(file: FileIO, base: dict[str, Any], rules: Rules) -> list[dict[str, Any]]:
+def _measure_remote(
+    shard: Shard, found: Found, address: Address, read: Callable[[], bytes] | None
+) -> list[dict[str, Any]]:
+    """The rows for one file at `address`; `read` returns its bytes, without it the file is opened.
+
+    Size, time and tag stay those of the listing, which the next listing is compared with: a file that changed since
+    then is read again, and what is measured here is of the bytes that came.
+    """
+    base: dict[str, Any] = {"path": found.path, "bytes": found.bytes, "mtime_ns": found.mtime_ns, "tag": found.tag}
+    try:
+        with io.BytesIO(read()) if read else remote.opened(address) as file:
+            base["bytes"] = _check_whole(file, found, address)
+            if found.path in shard.sources:
+                return [base | {"kind": "source", "sha256": _sha256(file)}]
+            return _measure_open(file, base, shard.rules)
+    except FileNotFoundError:
+        remote.check_store(address)
+        return [base | _reject("vanished", "gone before it could be opened")]
+
+
+def _check_whole(file: BinaryIO, found: Found, address: Address) -> int:
+    """The number of bytes. Raises RemoteError if it is neither what was listed nor what the file now has."""
+    size = file.seek(0, os.SEEK_END)
+    file.seek(0)
+    if size != found.bytes and size != remote.size(address):
+        told = f"{size:,} bytes came of {found.bytes:,}"
+        raise RemoteError(told, where=str(address), hint="the command goes on when run again")
+    return size
+
+
+def _measure_open(file: BinaryIO, base: dict[str, Any], rules: Rules) -> list[dict[str, Any]]:
     head = file.read(HEAD_BYTES)
     file.seek(0)
     layout = rules.layout(base["path"])
@@ -91,7 +139,7 @@ def _reject(reason: str, message: str) -> dict[str, Any]:
     return {"kind": "reject", "reason": reason, "message": message}
 
 
-def _sha256(file: FileIO) -> str:
+def _sha256(file: BinaryIO) -> str:
     digest = hashlib.sha256()
     while chunk := file.read(_CHUNK):
         digest.update(chunk)

@@ -15,6 +15,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import xxhash
 
@@ -48,6 +49,7 @@ MEASURED = pa.schema(
         pa.field("path", pa.string()),
         pa.field("kind", pa.string()),  # image, reject, source
         pa.field("mtime_ns", pa.int64()),
+        pa.field("tag", pa.string()),
         pa.field("item", pa.string()),
         pa.field("reason", pa.string()),
         pa.field("message", pa.string()),
@@ -55,6 +57,8 @@ MEASURED = pa.schema(
         *(pa.field(name, schema.IMAGES.column(name).type) for name in _FROM_IMAGES),
     ]
 )
+
+_OF_SOURCES = ("path", "bytes", "mtime_ns", "tag", "sha256")
 
 
 def fingerprint(rules: Rules) -> str:
@@ -87,17 +91,32 @@ def load(files: Iterable[Path]) -> pa.Table:
 
 def reusable(measured: pa.Table, files: Iterable[Found], sources: Collection[str]) -> pa.Table:
     """The rows of `measured` whose file is in `files`, unchanged and in the same role, each once."""
-    now = {f.path: (f.bytes, f.mtime_ns, f.path in sources) for f in files}
-    names = ("path", "page", "item", "bytes", "mtime_ns", "kind", "sha256")
+    now = {f.path: (f.bytes, f.mtime_ns, f.tag, f.path in sources) for f in files}
+    names = ("path", "page", "item", "bytes", "mtime_ns", "tag", "kind", "sha256")
     seen = set()
     keep = []
     for row, values in enumerate(zip(*(measured[n].to_pylist() for n in names), strict=True)):
-        path, page, item, size, mtime, kind, sha256 = values
+        path, page, item, size, mtime, tag, kind, sha256 = values
         # Without its bytes' hash the file could not be read at all, which may have passed.
-        if now.get(path) == (size, mtime, kind == "source") and sha256 is not None and (path, page, item) not in seen:
+        same = now.get(path) == (size, mtime, tag, kind == "source") and sha256 is not None
+        if same and (path, page, item) not in seen and (mtime is not None or tag):
             seen.add((path, page, item))
             keep.append(row)
     return measured.take(pa.array(keep, pa.int64()))
+
+
+def as_sources(measured: pa.Table, sources: Collection[str]) -> pa.Table:
+    """`measured` with files that are in `sources`, but were measured as pictures, as sources: of those only the hash of
+    the bytes counts, which is known.
+    """
+    paths = measured["path"]
+    wanted = pc.and_(pc.is_in(paths, pa.array(list(sources), pa.string())), pc.not_equal(measured["kind"], "source"))
+    turned = measured.filter(pc.and_(wanted, pc.is_valid(measured["sha256"])))
+    if not turned.num_rows:
+        return measured
+    first = {row["path"]: row for row in turned.select(_OF_SOURCES).to_pylist()}
+    rows = pa.Table.from_pylist([{**row, "kind": "source"} for row in first.values()], schema=MEASURED)
+    return pa.concat_tables([measured.filter(pc.invert(pc.is_in(paths, pa.array(list(first), pa.string())))), rows])
 
 
 def sweep(store: Path) -> None:

@@ -3,34 +3,32 @@
 from __future__ import annotations
 
 import json
-import tempfile
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import closing, contextmanager, nullcontext
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
 import xxhash
 
-from xqdata import engine, manifest, paths, schema
+from xqdata import manifest, remote, schema
 from xqdata.config import FILE, Config
 from xqdata.ingest import assemble, merge
 from xqdata.ingest.describe import Describer, check_defaults
-from xqdata.ingest.measured import compact, fingerprint, load, reusable, sweep
+from xqdata.ingest.measuring import measuring
 from xqdata.ingest.roots import Root
-from xqdata.ingest.shard import Shard, measure_shard
-from xqdata.ingest.walk import Found, Listing, walk
+from xqdata.ingest.walk import copies, crawl, listing
 from xqdata.manifest import Origin, Project
 from xqdata.readers import BadRow, Outside, Tree, choose
+from xqdata.remote import Location
 from xqdata.scans import rules
 from xqdata.taxonomy import Taxonomy
 
-SHARD_FILES = 32
-# Below this many files, starting worker processes takes longer than they save.
-_FEW = 48
+# Seconds that a listing may take before its files are measured while it goes on: until then what readers understood is
+# told before files are opened.
+PATIENCE = 2.0
 
 Announce = Callable[["Account"], None]
 Progress = Callable[[str, int, int], None]
@@ -41,9 +39,8 @@ class Options:
     """How one ingest runs.
 
     `taxonomy_file`: where the taxonomy was read from, for provenance. `forgotten`: raw folders whose rows are dropped.
-    `announce` is called with the account of a raw
-    folder when its readers are chosen and before its files are opened; `progress` with (root, files done, files to do)
-    while they are.
+    `announce` is called with the account of a raw folder when its readers are chosen, before its files are opened,
+    unless listing them takes long; `progress` with (root, files done, files to do as far as is known) while they are.
     """
 
     dry_run: bool = False
@@ -103,6 +100,8 @@ def ingest(
     is a row of `rejects` instead.
     """
     check_defaults(config.ingest.defaults)
+    for table in config.ingest.tables:
+        remote.location(table.path)  # a password in an address must not get into provenance
     with nullcontext() if options.dry_run else manifest.lock(project.state, "ingest"):
         before = _before(project, options.forgotten)
         places = [root.location for root in roots]
@@ -177,34 +176,43 @@ def _origin(project: Project, roots: Sequence[Root], told: Mapping[str, Any], fo
 def _ingest_root(
     project: Project,
     root: Root,
-    others: Sequence[Path],
+    others: Sequence[Location],
     config: Config,
     taxonomy: Taxonomy,
     options: Options,
     before: Mapping[str, pa.Table],
 ) -> _Part:
     own = {project.manifests, project.state, project.folder / FILE}
-    listing = walk(root.location, config.ingest.ignore, own)
-    files = [f.path for f in listing.files]
-    tree = Tree(root.name, root.location, files, taxonomy, config.ingest, project.folder, others)
-    chosen = choose(tree, options.readers or config.ingest.readers)
-    readings = [(reader.name, reader.read(tree)) for reader, _ in chosen]
-    describer = Describer(readings, taxonomy, config.ingest.defaults)
-    roles = {path: role for _, reading in readings for path, role in reading.sources.items()}
-    account = Account(
-        root=root,
-        readers=[(reader.name, why) for reader, why in chosen],
-        examples=_examples(describer, [path for path in tree.pictures if path not in roles]),
-        found=len(listing.files) + len(listing.refused),
-    )
-    options.announce(account)
-    measured, account.read = _measure(project, root, listing, roles, config, options)
-    account.unchanged = len(listing.files) - account.read
+    with (
+        measuring(project, root, rules(config.ingest), options) as measures,
+        crawl(root.location, config.ingest.ignore, own) as found,
+    ):
+        if not found.wait(PATIENCE):
+            measures.while_listing(found)
+        listed = listing(found)
+        files = [f.path for f in listed.files]
+        fetched = copies(root.location, measures.fetched, listed.files)
+        tree = Tree(root.name, root.location, files, taxonomy, config.ingest, project.folder, others, fetched)
+        chosen = choose(tree, options.readers or config.ingest.readers)
+        readings = [(reader.name, reader.read(tree)) for reader, _ in chosen]
+        describer = Describer(readings, taxonomy, config.ingest.defaults)
+        roles = {path: role for _, reading in readings for path, role in reading.sources.items()}
+        account = Account(
+            root=root,
+            readers=[(reader.name, why) for reader, why in chosen],
+            examples=_examples(describer, [path for path in tree.pictures if path not in roles]),
+            found=len(listed.files) + len(listed.refused),
+        )
+        options.announce(account)
+        measured, account.read = measures.finish(listed, roles)
+        if fetched:
+            fetched.sweep()
+    account.unchanged = len(listed.files) - account.read
     images = assemble.images(root.name, measured, describer)
     boxes = [pair for _, reading in readings for pair in reading.boxes.items()]
     detections, unfit = assemble.detections(images, boxes, taxonomy)
     bad_rows = [bad for _, reading in readings for bad in reading.bad_rows] + unfit
-    rejects = assemble.rejects(root.name, measured, listing.refused, [row for row in bad_rows if not row.outside])
+    rejects = assemble.rejects(root.name, measured, listed.refused, [row for row in bad_rows if not row.outside])
     sources = assemble.sources(root.name, measured, roles)
     assemble.check_accounts(account.found, images, rejects, sources)
     lost = merge.gone(before["images"], root.name, images, rejects, sources)
@@ -236,63 +244,6 @@ def _examples(describer: Describer, paths: Sequence[str], count: int = 3) -> lis
     last = len(paths) - 1
     picked = sorted({n * last // max(1, count - 1) for n in range(count)}) if paths else []
     return [(paths[n], describer.explain(paths[n])) for n in picked]
-
-
-def _measure(
-    project: Project, root: Root, listing: Listing, roles: Mapping[str, str], config: Config, options: Options
-) -> tuple[pa.Table, int]:
-    """Measurements of every listed file, sorted by path and page, and how many files were read for them."""
-    decoding = rules(config.ingest)
-    kept = project.state / "measured" / root.name / fingerprint(decoding)
-    if not options.dry_run:
-        sweep(kept)
-    stored = list(kept.glob("*.parquet"))
-    known = reusable(load(stored), listing.files, roles)
-    done = set(known["path"].to_pylist())
-    waiting = [f for f in listing.files if f.path not in done]
-    options.progress(root.name, 0, len(waiting))
-    with _store(project, kept, options.dry_run) as store:
-        made = (
-            Shard(root.location, files, frozenset(f.path for f in files if f.path in roles), decoding, store)
-            for files in _pieces(waiting)
-        )
-        written = _measure_waiting(project, root, waiting, made, options) if waiting else []
-        order = [("path", "ascending"), ("page", "ascending"), ("item", "ascending")]
-        measured = pa.concat_tables([known, load(written)]).sort_by(order)
-        if (written or len(stored) > 1) and not options.dry_run:
-            compact(store, measured)
-    return measured, len(waiting)
-
-
-def _pieces(files: Sequence[Found]) -> Iterator[tuple[Found, ...]]:
-    return (tuple(files[n : n + SHARD_FILES]) for n in range(0, len(files), SHARD_FILES))
-
-
-def _measure_waiting(
-    project: Project, root: Root, waiting: Sequence[Found], shards: Iterable[Shard], options: Options
-) -> list[Path]:
-    """Measure the files `waiting`, which `shards` divide; returns where the results are."""
-    workers = 1 if len(waiting) < _FEW else options.workers
-    sees = [project.state / "lock", *(paths.locate(root.location, waiting[n].path) for n in (0, -1))]
-    written = []
-    count = 0
-    with closing(engine.map_shards(measure_shard, shards, workers=workers, sees=sees)) as finished:
-        for shard, path in finished:
-            written.append(path)
-            count += len(shard.files)
-            options.progress(root.name, count, len(waiting))
-    return written
-
-
-@contextmanager
-def _store(project: Project, kept: Path, dry_run: bool) -> Iterator[Path]:
-    if dry_run:
-        # Other machines see the project's folder, and not this one's folder for temporary files.
-        beside = project.folder if engine.chosen().is_cluster else None
-        with tempfile.TemporaryDirectory(prefix=".xqdata-", dir=beside) as folder:
-            yield Path(folder)
-    else:
-        yield kept
 
 
 def _before(project: Project, forgotten: Sequence[str]) -> dict[str, pa.Table]:

@@ -12,6 +12,7 @@ import pyarrow as pa
 
 from xqdata.ingest.measured import MEASURED, write
 from xqdata.ingest.walk import Found
+from xqdata.remote import Location
 from xqdata.scans import Rules
 
 
@@ -21,7 +22,7 @@ class Shard:
     result is written.
     """
 
-    location: Path
+    location: Location
     files: tuple[Found, ...]
     sources: frozenset[str]
     rules: Rules
@@ -30,7 +31,7 @@ class Shard:
 
 def measure_shard(shard: Shard) -> Path:
     """Measure the files of `shard` and write the table; returns its path."""
-    from xqdata.ingest.measure import measure_file
+    from xqdata.ingest.measure import measure_files
 
-    rows = [row for found in shard.files for row in measure_file(shard, found)]
+    rows = list(measure_files(shard))
     return write(pa.Table.from_pylist(rows, schema=MEASURED), shard.store)

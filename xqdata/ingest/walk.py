@@ -7,10 +7,15 @@ import os
 import stat
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
+from itertools import islice
 from pathlib import Path
 
-from xqdata import paths
+from xqdata import paths, remote
+from xqdata.crawl import Crawl
 from xqdata.errors import InputError
+from xqdata.paths import Globs
+from xqdata.remote import Address, Copies, Location, Stored
 
 # Written by operating systems and file managers, never by a scanner.
 IGNORED = (
@@ -27,16 +32,25 @@ IGNORED = (
 )
 
 
-@dataclass(frozen=True)
+# So many folders of this machine are listed at once: on its disk more threads only wait for each other.
+_THREADS = 4
+_PAGE = 1000  # files of a folder that are passed on together
+
+
+@dataclass(frozen=True, slots=True)
 class Found:
-    """A regular file: its spelling in the tables, size in bytes and modification time in ns."""
+    """A regular file: its spelling in the tables, size in bytes and modification time in ns.
+
+    At an address: as the listing tells, which may tell no time (None), and `tag`, its word for the bytes.
+    """
 
     path: str
     bytes: int
-    mtime_ns: int
+    mtime_ns: int | None
+    tag: str = ""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Refused:
     """Something that is not opened: why, as in the table `rejects`."""
 
@@ -54,48 +68,88 @@ class Listing:
     refused: list[Refused]
 
 
-def walk(root: Path, ignore: Sequence[str] = (), without: Collection[Path] = ()) -> Listing:
-    """List `root`, an absolute path without links. Links are not followed: what they lead to is listed itself, or lies
-    outside. `ignore`: glob patterns on the name or the whole relative path. `without`: folders and files of the project
-    itself, which are no part of the raw data. Raises InputError if `root` cannot be listed.
+Page = tuple[list[str], list[Found | Refused]]
+
+
+def walk(root: Location, ignore: Sequence[str] = (), without: Collection[Path] = ()) -> Listing:
+    """List `root`; see `crawl`."""
+    with crawl(root, ignore, without) as found:
+        return listing(found)
+
+
+def crawl(root: Location, ignore: Sequence[str] = (), without: Collection[Path] = ()) -> Crawl[str, Found | Refused]:
+    """Begin to list `root`, an absolute path without links or an address. Links are not followed: what they lead to is
+    listed itself, or lies outside. `ignore`: glob patterns on the name or the whole relative path. `without`: folders
+    and files of the project itself, which are no part of the raw data. Raises InputError if `root` cannot be listed.
     """
-    patterns = (*IGNORED, *ignore)
-    listing = Listing([], [])
+    globs = Globs((*IGNORED, *ignore))
+    if isinstance(root, Address):
+        remote.check_folder(root)
+        return Crawl(partial(_remote, root, globs), "", remote.THREADS)
     try:
         with os.scandir(root):
             pass
     except OSError as error:
         raise InputError(f"cannot be listed ({error.strerror})", where=str(root)) from error
-    for entry in _entries(root, root, without, listing.refused):
-        relative = str(Path(entry.path).relative_to(root))
-        found = _look(entry, relative, root, patterns)
-        (listing.files if isinstance(found, Found) else listing.refused).append(found)  # type: ignore[arg-type]
-    listing.files.sort(key=lambda f: f.path)
-    listing.refused.sort(key=lambda r: r.path)
-    return listing
+    return Crawl(partial(_local, root, globs, {str(path) for path in without}), "", _THREADS)
 
 
-def _entries(folder: Path, root: Path, without: Collection[Path], refused: list[Refused]) -> Iterator[os.DirEntry[str]]:
-    waiting = [folder]
-    while waiting:
-        current = waiting.pop()
-        try:
-            with os.scandir(current) as scan:
-                entries = list(scan)
-        except OSError as error:
-            spelled = paths.spell(str(current.relative_to(root)))
-            refused.append(Refused(spelled, "unreadable", f"the folder cannot be listed ({error.strerror})"))
+def listing(found: Crawl[str, Found | Refused]) -> Listing:
+    """The whole listing, when it is complete."""
+    found.wait()
+    files = [one for one in found.items if isinstance(one, Found)]
+    refused = [one for one in found.items if isinstance(one, Refused)]
+    return Listing(sorted(files, key=lambda f: f.path), sorted(refused, key=lambda r: r.path))
+
+
+def copies(root: Location, folder: Path, files: Sequence[Found]) -> Copies | None:
+    """What makes local copies in `folder` of the listed `files`, where they lie at an address."""
+    if isinstance(root, Path):
+        return None
+    return Copies(root, folder, [(f.path, f.bytes, f.mtime_ns, f.tag) for f in files])
+
+
+def _local(root: Path, globs: Globs, without: Collection[str], folder: str) -> Iterator[Page]:
+    """Pages of one folder; `folder` is relative to `root` and ends with a slash, or is empty."""
+    try:
+        with os.scandir(root / folder) as scan:
+            while entries := list(islice(scan, _PAGE)):
+                yield _page(root, globs, without, folder, entries)
+    except OSError as error:
+        spelled = paths.spell(folder.removesuffix("/"))
+        yield [], [Refused(spelled, "unreadable", f"the folder cannot be listed ({error.strerror})")]
+
+
+def _page(root: Path, globs: Globs, without: Collection[str], folder: str, entries: Sequence[os.DirEntry[str]]) -> Page:
+    below: list[str] = []
+    items: list[Found | Refused] = []
+    for entry in entries:
+        if entry.path in without:
             continue
-        for entry in entries:
-            if Path(entry.path) in without:
-                continue
-            if entry.is_dir(follow_symlinks=False):
-                waiting.append(Path(entry.path))
-            else:
-                yield entry
+        if entry.is_dir(follow_symlinks=False):
+            below.append(f"{folder}{entry.name}/")
+        else:
+            items.append(_look(entry, folder + entry.name, root, globs))
+    return below, items
 
 
-def _look(entry: os.DirEntry[str], relative: str, root: Path, patterns: Sequence[str]) -> Found | Refused:
+def _remote(root: Address, globs: Globs, folder: str) -> Iterator[Page]:
+    for below, files in remote.pages(root, folder):
+        # What a console makes for an empty folder is no file.
+        yield below, [_stored(f, globs) for f in files if f.bytes or not (f.path.endswith("/") or not f.path)]
+
+
+def _stored(file: Stored, globs: Globs) -> Found | Refused:
+    path = paths.spell(file.path)
+    if {"", ".", ".."} & set(file.path.split("/")) or "?versionId=" in file.path:
+        return Refused(path, "unsupported", "its name holds what no file can be called", file.bytes)
+    pattern = globs.first(path)
+    if pattern is not None:
+        return Refused(path, "ignored", f"its name matches {pattern}", file.bytes)
+    return Found(path, file.bytes, file.mtime_ns, file.tag)
+
+
+def _look(entry: os.DirEntry[str], relative: str, root: Path, globs: Globs) -> Found | Refused:
     path = paths.spell(relative)
     try:
         info = entry.stat(follow_symlinks=False)
@@ -107,9 +161,9 @@ def _look(entry: os.DirEntry[str], relative: str, root: Path, patterns: Sequence
         return _link(Path(entry.path), path, root)
     if not stat.S_ISREG(info.st_mode):
         return Refused(path, "unsupported", "neither a file nor a folder (a pipe, a socket or a device)")
-    for pattern in patterns:
-        if paths.matches(path, pattern):
-            return Refused(path, "ignored", f"its name matches {pattern}", info.st_size)
+    pattern = globs.first(path)
+    if pattern is not None:
+        return Refused(path, "ignored", f"its name matches {pattern}", info.st_size)
     return Found(path, info.st_size, info.st_mtime_ns)
 
 

@@ -16,6 +16,7 @@ from typing import Any, Protocol
 from xqdata import paths
 from xqdata.config import IngestConfig
 from xqdata.readers.files import Files
+from xqdata.remote import Copies, Location
 from xqdata.taxonomy import Taxonomy
 
 # What a reader says of one file: by column name of `images`, or any other word, which goes to `extra`. Values are as
@@ -36,16 +37,18 @@ class Tree:
 
     `paths`: the files below it, relative and sorted, spelled as in `images.path`. `config`: the project's ingest
     section; `folder`: the project's folder, which paths in the config are relative to. `others`: the other raw folders
-    of the run. `memo`: where a reader may keep between `sniff` and `read` what was costly to find out.
+    of the run. `copies`: makes local copies where the raw folder lies at an address. `memo`: where a reader may keep
+    between `sniff` and `read` what was costly to find out.
     """
 
     root: str
-    location: Path
+    location: Location
     paths: Sequence[str]
     taxonomy: Taxonomy
     config: IngestConfig
     folder: Path
-    others: Sequence[Path] = ()
+    others: Sequence[Location] = ()
+    copies: Copies | None = None
     memo: dict[str, Any] = field(default_factory=dict, compare=False, repr=False)
 
     @cached_property
@@ -58,9 +61,36 @@ class Tree:
         """The paths that may be pictures, by their ending."""
         return tuple(p for p in self.paths if PurePosixPath(p).suffix.lower() not in NOT_PICTURES)
 
+    @property
+    def is_remote(self) -> bool:
+        """Whether each file that is opened is fetched from an address."""
+        return not isinstance(self.location, Path)
+
     def locate(self, path: str) -> Path:
-        """Where the file called `path` in the tables lies on this machine."""
-        return paths.locate(self.location, path)
+        """Where the file called `path` in the tables, or a copy of it, lies on this machine. Raises RemoteError."""
+        if isinstance(self.location, Path):
+            return paths.locate(self.location, path)
+        if self.copies is None:
+            raise ValueError(f"nothing makes copies of files at {self.location}")
+        return self.copies.locate(path)
+
+    def heads(self, wanted: Sequence[str], count: int) -> dict[str, bytes]:
+        """The first `count` bytes of files, by path; none of a file that is shorter or cannot be read.
+
+        For readers that must look into many files: at an address, many small requests are on their way at once.
+        """
+        if self.copies is not None:
+            return self.copies.heads(wanted, count)
+        return {path: _head(self.locate(path), count) for path in wanted}
+
+
+def _head(file: Path, count: int) -> bytes:
+    try:
+        with file.open("rb") as opened:
+            head = opened.read(count)
+    except OSError:
+        return b""
+    return head if len(head) == count else b""
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path, PurePosixPath
 
-from xqdata import schema
+from xqdata import paths, remote, schema
 from xqdata.config import TableConfig
 from xqdata.errors import ConfigError, InputError
 from xqdata.readers import sheets
@@ -19,6 +19,7 @@ from xqdata.readers.base import BadRow, Fields, Outside, Reading, Tree
 from xqdata.readers.fields import COLUMNS, FILE_WORDS, coerce, column_called, moment
 from xqdata.readers.files import Files
 from xqdata.readers.sheets import Row
+from xqdata.remote import Location, within
 from xqdata.taxonomy import fold
 
 _ABSOLUTE = re.compile(r"/|\\\\|[A-Za-z]:[\\/]")
@@ -125,13 +126,13 @@ def _logs(tree: Tree) -> list[_Log]:
 def _named(tree: Tree) -> Iterator[_Log]:
     """The tables that the config names and that may speak of this raw folder."""
     for config in tree.config.tables:
-        location = (tree.folder / config.path).resolve()
-        inside = location.is_relative_to(tree.location)
-        elsewhere = any(location.is_relative_to(other) for other in tree.others)
+        place = _placed(tree, config)
+        inside = _inside(tree, place)
+        elsewhere = any(within(place, other) for other in tree.others)
         if config.root not in (None, tree.root) or (elsewhere and config.root is None):
             continue
-        path = location.relative_to(tree.location).as_posix() if inside else config.path
-        log = _open(tree, path, location, None if inside else config.path, config)
+        location = place if isinstance(place, Path) else _copy(tree, inside, config)
+        log = _open(tree, inside or config.path, location, config.path if inside is None else None, config)
         if log is None:
             told = f"the table {config.path} has no column {config.file_column or 'of file names'!r}"
             headings = [h for sheet in sheets.load(location, config.encoding) for h in sheet.header if h]
@@ -141,17 +142,44 @@ def _named(tree: Tree) -> Iterator[_Log]:
         yield log
 
 
+def _placed(tree: Tree, config: TableConfig) -> Location:
+    """Where a table is that the config names."""
+    place = remote.location(config.path)
+    return (tree.folder / config.path).resolve() if isinstance(place, Path) else place
+
+
+def _inside(tree: Tree, place: Location) -> str | None:
+    """The path of a table below the raw folder; None if it lies elsewhere."""
+    if not within(place, tree.location):
+        return None
+    if isinstance(place, Path) and isinstance(tree.location, Path):
+        return place.relative_to(tree.location).as_posix()
+    return paths.spell(str(place).removeprefix(f"{tree.location}/"))
+
+
+def _copy(tree: Tree, inside: str | None, config: TableConfig) -> Path:
+    if inside is None:
+        hint = "put it into the raw folder that it speaks of, or into a folder of this machine"
+        raise ConfigError(f"the table {config.path} lies at an address outside", where="xqdata.toml", hint=hint)
+    return tree.locate(inside)
+
+
 def _found(tree: Tree) -> Iterator[_Log]:
     """The tables in the raw folder that nobody named and that speak of files that are there."""
-    named = {(tree.folder / config.path).resolve() for config in tree.config.tables}
+    named = {_placed(tree, config) for config in tree.config.tables}
     for path in tree.paths:
-        if PurePosixPath(path).suffix.lower() in sheets.SUFFIXES and tree.locate(path).resolve() not in named:
+        if PurePosixPath(path).suffix.lower() in sheets.SUFFIXES and _is_at(tree, path) not in named:
             try:
                 log = _open(tree, path, tree.locate(path), None, TableConfig(path=path))
             except InputError:
                 continue  # not named by anybody and not a table: its file is accounted for as any other
             if log and log.matched:
                 yield log
+
+
+def _is_at(tree: Tree, path: str) -> Location:
+    place = remote.locate(tree.location, path)
+    return place.resolve() if isinstance(place, Path) else place
 
 
 def _open(tree: Tree, path: str, location: Path, outside: str | None, config: TableConfig) -> _Log | None:

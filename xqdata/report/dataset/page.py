@@ -10,7 +10,7 @@ from typing import Any
 
 import xqdata
 from xqdata import card as cards
-from xqdata import config, manifest
+from xqdata import config, manifest, remote
 from xqdata.card import Card
 from xqdata.errors import InputError
 from xqdata.manifest import Project
@@ -104,7 +104,7 @@ def _values(material: Material, card: Card, shots: Shots) -> dict[str, Any]:
         "evaluation": evaluation(material),
         "tables": [_table(state) for state in material.states],
         "roots": [
-            (name, Path(place).is_dir())
+            (name, remote.stands(place))
             for name, place in manifest.provenance(material.project, "images").roots.items()
         ],
         "card": _card(card),
