@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import uuid
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, settings
 
+from assets import s3 as s3_server
 from xqdata import taxonomy as taxonomies
 from xqdata.config import IngestConfig
 from xqdata.manifest import Project
@@ -55,6 +57,27 @@ def tree(raw: Path, reference: Taxonomy) -> Callable[..., Tree]:
         return Tree("raw", location, sorted(listed), reference, IngestConfig(**ingest), location.parent)
 
     return make
+
+
+@pytest.fixture(scope="session")
+def s3() -> Iterator[s3_server.Store]:
+    """A local S3 that this process, and those that it starts, take for the one there is."""
+    pytest.importorskip("s3fs", reason="s3fs is not installed: pip install 'xqdata[remote]'")
+    pytest.importorskip("moto", reason="moto is not installed: pip install 'xqdata[dev]'")
+    with s3_server.serving() as store, pytest.MonkeyPatch.context() as patch:
+        for name, value in {**s3_server.ENVIRONMENT, "AWS_ENDPOINT_URL": store.url}.items():
+            patch.setenv(name, value)
+        yield store
+
+
+@pytest.fixture
+def bucket(s3: s3_server.Store) -> Iterator[str]:
+    """The name of an empty bucket of a test's own."""
+    name = f"scans-{uuid.uuid4().hex[:12]}"
+    s3.bucket(name)
+    s3.requests.clear()
+    yield name
+    s3.refuse = lambda method, path: False
 
 
 @pytest.fixture(scope="module")
