@@ -8,7 +8,6 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
-from urllib.request import Request, urlopen
 
 ENVIRONMENT = {
     "AWS_ACCESS_KEY_ID": "AKIATESTING",

@@ -46,7 +46,9 @@ class Nodes:
 
 
 @pytest.fixture(scope="session")
-def nodes() -> Iterator[Nodes]:
+def nodes(request: pytest.FixtureRequest) -> Iterator[Nodes]:
+    if find_spec("s3fs") and find_spec("moto"):
+        request.getfixturevalue("s3")  # which the nodes know by their environment, as they do credentials
     made = Nodes()
     yield made
     made.close()

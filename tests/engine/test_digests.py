@@ -32,8 +32,7 @@ from xqdata.containers import run as containers
 from xqdata.dedup import compare, join
 from xqdata.dedup import run as dedup
 from xqdata.engine import Engine, cluster
-from xqdata.ingest import Options, ingest, resolve
-from xqdata.ingest import measuring
+from xqdata.ingest import Options, ingest, measuring, resolve
 from xqdata.manifest import Project
 from xqdata.simulate import Rates, Settings, simulate
 from xqdata.splits import Request

@@ -251,7 +251,7 @@ def test_nobody_answers(run, monkeypatch):
 def test_no_such_folder(run, raw, s3, bucket, address, project):
     few(raw, 1)
     s3.upload(raw, bucket, "raw")
-    with pytest.raises(InputError, match="there is no such folder|is a file, not a folder"):
+    with pytest.raises(InputError, match=r"there is no such folder|is a file, not a folder"):
         run(address.format(bucket))
     assert manifest.standing(project) == []
 
@@ -273,8 +273,8 @@ def test_no_secret_is_written_anywhere(run, raw, project, s3, bucket):
 
 
 def test_roots_at_addresses(s3, bucket, raw):
-    def names(*arguments, before={}):
-        return [root.name for root in resolve(arguments, before)]
+    def names(*arguments, before=None):
+        return [root.name for root in resolve(arguments, before or {})]
 
     assert names(f"s3://{bucket}/a/raw", f"x=s3://{bucket}/b/raw", "s3://{}".format(bucket + "2")) == [
         "raw", "x", bucket + "2"]  # fmt: skip
