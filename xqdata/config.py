@@ -60,7 +60,9 @@ def _says(text: str, default: Any = None, **limits: Any) -> Any:
 class TableConfig(Model):
     """One table kept by the operator: where it is and what its columns are called."""
 
-    path: str = _says("the file: CSV, TSV or XLSX, relative to the project's folder", ...)
+    path: str = _says(
+        "the file: CSV, TSV or XLSX, relative to the project's folder, or its address in a raw folder at one", ...
+    )
     root: str | None = _says("the name of the raw folder that it describes; unset: every one that is ingested")
     file_column: str | None = _says("the heading of the column of file names; unset: found by its usual names")
     encoding: str | None = _says("the text's encoding; unset: UTF-8 (with or without BOM), then CP949")

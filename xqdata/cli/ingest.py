@@ -54,7 +54,8 @@ def command(
 ) -> None:
     """Read raw folders and write the tables images, rejects, sources and detections.
 
-    RAW is a folder of scans, or NAME=FOLDER to call it by another name in the tables. Without RAW, the folders that
+    RAW is a folder of scans or its address, such as s3://bucket/folder (pip install 'xqdata[remote]'), or NAME=RAW to
+    call it by another name in the tables. Without RAW, the folders that
     the tables hold already are read again. Only new and changed files are opened. A file that cannot be used becomes
     a row of rejects with its reason; nothing is ever changed in RAW.
 
@@ -63,6 +64,7 @@ def command(
       xqdata ingest raw/
       xqdata ingest siteA=/data/a/raw siteB=/data/b/raw --strict
       xqdata ingest raw/ --dry-run
+      xqdata ingest siteA=s3://scans/a/raw
       xqdata ingest raw=/new/place/raw     the folder called raw was moved
       xqdata ingest --forget old           the folder called old is no longer part of this project
     """
