@@ -69,7 +69,8 @@ def test_the_same_tables_from_a_folder_and_from_a_bucket(run, tmp_path, s3, buck
     assert there.tables["detections"].num_rows == 20 and there.tables["sources"].num_rows >= 42
     reasons = set(there.tables["rejects"]["reason"].to_pylist())
     assert {"truncated", "ignored", "empty", "unsupported", "too_large", "not_an_image"} <= reasons
-    assert {method for method, _ in s3.requests} == {"GET"}
+    # Whether there is such a folder is asked once.
+    assert [path for method, path in s3.requests if method != "GET"] == [f"{bucket}/exports/raw"]
     fetched = s3.gets()
     # Each file once; of those that readers look into, a copy as well.
     looked = sum(path.endswith((".json", ".txt", ".csv")) or "." not in path.rpartition("/")[2] for path in fetched)
@@ -234,6 +235,14 @@ def test_a_file_that_changes_between_listing_and_reading(run, raw, s3, bucket):
     assert result.tables["images"]["bytes"].to_pylist() == [len(longer)]
     assert run(address).accounts[0].read == 1
     assert run(address).accounts[0].read == 0
+
+
+def test_an_upload_of_the_same_bytes_is_no_change_for_later_steps(standing, run, raw, s3, bucket, monkeypatch):
+    found = remote.store._nanoseconds
+    monkeypatch.setattr(remote.store, "_nanoseconds", lambda moment: found(moment) + 10**9)
+    again = run(f"s3://{bucket}/raw")
+    assert (again.accounts[0].read, again.changed) == (3, True)
+    assert scans.changes(standing, scans.standing(standing)) == {}
 
 
 def test_nobody_answers(run, monkeypatch):

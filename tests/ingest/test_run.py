@@ -25,7 +25,7 @@ import tifffile
 from assets.bad import write_bad_folder
 from assets.export import write_export
 from assets.pictures import colour, deep, encoded, grey, save
-from xqdata import manifest, readers, schema
+from xqdata import manifest, readers, scans, schema
 from xqdata.errors import XqdataError
 from xqdata.ingest import measuring
 from xqdata.ingest.walk import walk
@@ -628,3 +628,13 @@ def test_tables_satisfy_their_schemas_and_name_no_file_twice(run, raw, project):
     assert len(walk(raw).files) + len(walk(raw).refused) == len(
         {*rows(project), *(r["path"] for r in rows(project, "rejects").values() if r["item"] is None)}
     )
+
+
+def test_a_file_that_was_only_touched_can_be_opened_by_later_steps(run, raw, project):
+    path = save(raw / "a.png")
+    digest = run(raw) and manifest.provenance(project, "images").digest
+    os.utime(path, ns=(1, 1_700_000_000_123_456_789))
+    assert run(raw).changed
+    assert manifest.provenance(project, "images").digest == digest
+    assert scans.changes(project, scans.standing(project)) == {}
+    assert not run(raw).changed

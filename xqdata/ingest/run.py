@@ -260,6 +260,15 @@ def _before(project: Project, forgotten: Sequence[str]) -> dict[str, pa.Table]:
     return {**tables, **kept}
 
 
+def _same_times(project: Project, images: pa.Table) -> bool:
+    """Whether the standing table, of the same digest, tells the same times: they are no part of it, but later steps
+    know by them that a file is as it was.
+    """
+    columns, order = ["image_id", "mtime"], [("image_id", "ascending")]
+    standing = manifest.read(project, "images", columns, together=False)
+    return bool(standing.sort_by(order).equals(images.select(columns).sort_by(order)))
+
+
 def _write(project: Project, tables: Mapping[str, pa.Table], origin: Origin) -> bool:
     """Write the tables unless they stand already with the same content and origin; True if they were written."""
     standing = [manifest.provenance(project, name) for name in tables if manifest.exists(project, name)]
@@ -268,6 +277,7 @@ def _write(project: Project, tables: Mapping[str, pa.Table], origin: Origin) -> 
         digests == {name: str(manifest.digest(schema.table(name), table)) for name, table in tables.items()}
         and len({p.run for p in standing}) == 1
         and all((p.options, p.roots) == (origin.options, origin.roots) for p in standing)
+        and _same_times(project, tables["images"])
     )
     if not same:
         manifest.write(project, tables, origin)
