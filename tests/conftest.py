@@ -78,6 +78,7 @@ def bucket(s3: s3_server.Store) -> Iterator[str]:
     s3.requests.clear()
     yield name
     s3.refuse = lambda method, path: False
+    s3.refusal = ("403 Forbidden", "AccessDenied")
 
 
 @pytest.fixture(scope="module")

@@ -22,13 +22,14 @@ ENVIRONMENT = {
 
 
 class Store:
-    """Moto's server at `url`. `requests`: (method, path) of each so far. `refuse`: what is answered 403 AccessDenied,
-    and before what it is done.
+    """Moto's server at `url`. `requests`: (method, path) of each so far. `refuse`: what is answered by `refusal`, a
+    status and S3's code for it.
     """
 
     def __init__(self, url: str) -> None:
         self.url = url
         self.requests: list[tuple[str, str]] = []
+        self.refusal = ("403 Forbidden", "AccessDenied")
         self.refuse: Callable[[str, str], bool] = lambda method, path: False
 
     def gets(self) -> list[str]:
@@ -48,6 +49,10 @@ class Store:
     def delete(self, bucket: str, key: str) -> None:
         """Delete one object."""
         self._client().delete_object(Bucket=bucket, Key=key)
+
+    def has(self, bucket: str) -> bool:
+        """Whether there is such a bucket."""
+        return bucket in [one["Name"] for one in self._client().list_buckets()["Buckets"]]
 
     def upload(self, folder: Path, bucket: str, prefix: str) -> None:
         """Put the regular files below `folder`."""
@@ -79,8 +84,9 @@ def serving() -> Iterator[Store]:
         query = environ.get("QUERY_STRING", "")
         store.requests.append((method, f"{path}?{query}" if query else path))
         if store.refuse(method, path):
-            start("403 Forbidden", [("Content-Type", "application/xml")])
-            return [b"<Error><Code>AccessDenied</Code><Message>Access Denied</Message></Error>"]
+            status, code = store.refusal
+            start(status, [("Content-Type", "application/xml")])
+            return [f"<Error><Code>{code}</Code><Message>{code} by the test</Message></Error>".encode()]
         return application(environ, start)
 
     server._server.app = watched

@@ -52,6 +52,6 @@ def test_two_nodes(address, tmp_path, ray_engine, monkeypatch):
 def test_a_store_that_refuses_a_node(address, tmp_path, ray_engine, s3):
     s3.refuse = lambda method, path: path.endswith("apple_7.png")
     project = Project(tmp_path / "there")
-    with pytest.raises(RemoteError, match="Access Denied"):
+    with pytest.raises(RemoteError, match="AccessDenied by"):
         take(project, address)
     assert manifest.standing(project) == []

@@ -79,12 +79,16 @@ def test_the_same_tables_whenever_files_are_measured(run, tmp_path, slowly, monk
     raw = tmp_path / "raw"
     raw.mkdir()
     export(raw)
-    ahead = ahead_of(monkeypatch)
+    ahead, shards = ahead_of(monkeypatch), []
+    measure = measuring.measure_shard
+    monkeypatch.setattr(measuring, "measure_shard", lambda shard: shards.append(shard) or measure(shard))
     there = run(raw, into=Project(tmp_path / "slow"), workers=1)
     assert ahead and ahead[0] >= 2
     monkeypatch.setattr(run_module, "PATIENCE", None)
     here = run(raw, into=Project(tmp_path / "quick"), workers=1)
     assert len(ahead) == 1
+    assert shards and all(shard.sources <= {f.path for f in shard.files} for shard in shards)
+    assert sum(len(shard.sources) for shard in shards) >= 13  # of the second, which knew of them
     for name, table in here.tables.items():
         assert there.tables[name].equals(table), name
     assert there.accounts == here.accounts

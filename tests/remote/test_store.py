@@ -87,6 +87,16 @@ def test_packages_that_are_not_installed():
         remote.check_folder(remote.location("nowhere://box/raw"))
 
 
+def test_signed_addresses_do_not_get_into_messages(box, monkeypatch):
+    def fail(*_, **__):
+        raise OSError("403, url='https://account.net/box/a.png?sv=1&sig=SECRET'")
+
+    monkeypatch.setattr(memory.MemoryFileSystem, "cat_file", fail)
+    with pytest.raises(RemoteError) as caught:
+        remote.read(Address("memory://box/raw/a.png"))
+    assert "account.net/box/a.png" in str(caught.value) and "SECRET" not in str(caught.value)
+
+
 @pytest.mark.parametrize(
     ("moment", "expected"),
     [

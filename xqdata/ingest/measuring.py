@@ -94,7 +94,8 @@ class Measuring:
         if not first:
             return []
         shards = (
-            Shard(self.root.location, some, sources, self.rules, self.store) for some in _pieces(chain(first, coming))
+            Shard(self.root.location, some, sources & {f.path for f in some}, self.rules, self.store)
+            for some in _pieces(chain(first, coming))
         )
         written = []
         with closing(engine.map_shards(measure_shard, shards, workers=workers, sees=self._sees(ends or first))) as made:

@@ -6,6 +6,7 @@ scan. That a file is not there is a FileNotFoundError. Trying again is the busin
 
 from __future__ import annotations
 
+import re
 from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -24,6 +25,7 @@ _PACKAGES = {"s3": "s3fs", "gs": "gcsfs", "az": "adlfs", "abfs": "adlfs", "abfss
 _OPTIONS: dict[str, dict[str, Any]] = {"s3": {"max_concurrency": 1}}
 _TIMES = ("LastModified", "last_modified", "mtime", "updated", "modified", "created")
 _TAGS = ("ETag", "etag", "generation", "md5Hash", "sha")
+_QUERY = re.compile(r"(\w+://[^\s?\"']*)\?[^\s\"']*")  # of a signed address: as good as a password
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 THREADS = 32  # folders that are listed at once: each waits for an answer nearly all of the time
 _AHEAD = 8  # files on their way while one is worked on
@@ -231,7 +233,7 @@ def _transport(address: Address) -> Iterator[None]:
     except (FileNotFoundError, RemoteError, InputError, MemoryError, GeneratorExit):
         raise
     except Exception as error:
-        told = (one_line(str(error)) or type(error).__name__)[:_LONGEST]
+        told = (one_line(_QUERY.sub(r"\1", str(error))) or type(error).__name__)[:_LONGEST]
         denied = isinstance(error, PermissionError) or "credential" in told.casefold()
         hint = "say who you are as the store's own tools take it" if denied else "the command goes on when run again"
         raise RemoteError(f"cannot be read ({told})", where=str(address), hint=hint) from error
