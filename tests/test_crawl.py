@@ -37,6 +37,22 @@ def test_every_folder_once(tree, threads):
         assert streamed == crawl.items[: len(streamed)]
 
 
+def test_a_stream_ends_with_the_listing_however_much_is_left():
+    go_on = threading.Event()
+
+    def visit(folder):
+        yield [], range(1000)
+        go_on.wait(30)
+
+    with Crawl(visit, "", 1) as crawl:
+        coming = crawl.stream()
+        assert next(coming) == 0
+        go_on.set()
+        assert crawl.wait()
+        assert list(coming) == []
+        assert len(crawl.items) == 1000
+
+
 def test_items_are_used_while_the_listing_goes_on():
     go_on = threading.Event()
 

@@ -50,12 +50,11 @@ class Crawl(Generic[F, T]):
             return ended
 
     def stream(self) -> Iterator[T]:
-        """The items as they are found, until the listing ends: then what is left stands in `items`."""
+        """The items as they are found, until the listing ends: then at once, and what is left stands in `items`."""
         taken = 0
         while not self._step(taken):
-            fresh = self.items[taken:]
-            taken += len(fresh)
-            yield from fresh
+            yield self.items[taken]
+            taken += 1
 
     def _step(self, taken: int) -> bool:
         """Wait for more than `taken` items; whether the listing ended instead."""

@@ -72,6 +72,7 @@ def main() -> None:
         for _ in range(options.repeats):
             for name, source, how in cases:
                 found[name].append(measured(raw, Path(temporary) / "project", source, how))
+                print(name, found[name][-1], file=sys.stderr, flush=True)
     print("| files | ingest | first files measured after | readers chosen after |")
     print("|--:|---|--:|--:|")
     for name, times in found.items():
