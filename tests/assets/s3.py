@@ -82,7 +82,8 @@ def serving() -> Iterator[Store]:
     def watched(environ: Any, start: Any) -> Any:
         method, path = environ["REQUEST_METHOD"], environ["PATH_INFO"].encode("latin-1").decode().lstrip("/")
         query = environ.get("QUERY_STRING", "")
-        store.requests.append((method, f"{path}?{query}" if query else path))
+        path = f"{path}?{query}" if query else path
+        store.requests.append((method, path))
         if store.refuse(method, path):
             status, code = store.refusal
             start(status, [("Content-Type", "application/xml")])

@@ -24,6 +24,7 @@ from xqdata.errors import InputError, RemoteError
 from xqdata.images import BadImage
 from xqdata.ingest import draft, resolve
 from xqdata.ingest import measuring as measuring_module
+from xqdata.ingest import run as run_module
 from xqdata.manifest import Project
 from xqdata.status import status
 
@@ -90,6 +91,27 @@ def test_worker_processes_fetch_for_themselves(run, raw, tmp_path, s3, bucket, m
     there = run(f"s3://{bucket}/raw", workers=2)
     assert plain(there.tables) == plain(run(raw, into=Project(tmp_path / "here")).tables)
     assert there.tables["images"].num_rows == 40
+
+
+def test_files_are_measured_while_a_bucket_is_listed(run, raw, tmp_path, s3, bucket, monkeypatch):
+    for folder in "abc":
+        few(raw / folder, 3)
+    s3.upload(raw, bucket, "raw")
+    here = run(raw, into=Project(tmp_path / "here"))
+    measured, early = threading.Event(), []
+
+    def held(method, path):
+        if "prefix=raw%2Fb%2F" in path:
+            early.append(measured.wait(60))  # this folder is listed when a file of another one is measured
+        return False
+
+    s3.refuse = held
+    monkeypatch.setattr(run_module, "PATIENCE", 0)
+    monkeypatch.setattr(measuring_module, "SHARD_FILES", 1)
+    there = run(f"s3://{bucket}/raw", workers=1, progress=lambda root, done, total: done and measured.set())
+    assert early == [True]
+    assert plain(there.tables) == plain(here.tables)
+    assert there.accounts[0].read == 12 and there.tables["sources"].num_rows == 3
 
 
 # --- again
@@ -203,7 +225,7 @@ def test_a_folder_that_cannot_be_listed_ends_the_run(run, raw, project, s3, buck
     few(raw / "b")
     s3.upload(raw, bucket, "raw")
     run(f"s3://{bucket}/raw")
-    s3.refuse = lambda method, path: s3.requests[-1][1].endswith("prefix=raw%2Fb%2F&delimiter=%2F&encoding-type=url")
+    s3.refuse = lambda method, path: "prefix=raw%2Fb%2F" in path
     with pytest.raises(RemoteError, match="AccessDenied by"):
         run(f"s3://{bucket}/raw")
     assert manifest.read(project, "images").num_rows == 8
