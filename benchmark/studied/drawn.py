@@ -49,7 +49,9 @@ def gaps(rows: pd.DataFrame, path: Path) -> None:
             axes.set_xscale("log", base=2)
             axes.set_xticks([1, 2, 4, 12], ["1", "2", "4", "12"])
             axes.minorticks_off()
-        if axes.get_legend_handles_labels()[0]:
+        if not axes.get_legend_handles_labels()[0]:
+            axes.set_visible(False)  # nothing of it is trained yet
+        else:
             axes.legend(
                 frameon=False, fontsize=7.5, loc="upper left" if part in ("copies", "rescans") else "upper right"
             )

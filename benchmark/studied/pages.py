@@ -276,6 +276,8 @@ def _number(value: float | None) -> float:
 def table(rows: Iterator[list[str]]) -> str:
     """A Markdown table of a header and rows."""
     head, *rest = rows
+    if not rest:
+        return "Nothing of this is trained yet: the command above does it.\n\n"
     lines: Sequence[list[str]] = [head, ["---"] * len(head), *rest]
     return "".join(f"| {' | '.join(line)} |\n" for line in lines)
 
