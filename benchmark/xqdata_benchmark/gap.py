@@ -208,7 +208,7 @@ def _grouped(data: Samples, group_from: str) -> Ints:
     if not pattern.groupindex:
         hint = r'as in --group-from "(?P<series>B\d+)_"'
         raise InputError("has no named group", where="--group-from", hint=hint)
-    paths = [data.material.paths[row] for row in data.rows.tolist()]
+    paths = [str(path) for path in data.values("path")]
     found = [match.groups() if (match := pattern.search(path)) else (path,) for path in paths]
     if all(len(value) == 1 and value[0] == path for value, path in zip(found, paths, strict=True)):
         raise InputError("matches no path", where="--group-from", hint=f"paths are like {paths[0]}")

@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from xqdata import manifest
+from xqdata import manifest, scans
 from xqdata.audit.copies import copies_and_ties
 from xqdata.audit.finding import HIGH
 from xqdata.audit.identity import columns, conditions
@@ -25,7 +25,7 @@ from xqdata_benchmark.recipe import Recipe
 Flags = NDArray[np.bool_]
 
 # Beyond what the audit reads: to open scans, and to know what they are.
-_COLUMNS = ("view", "channel", "channels", "phash", "polarity", "content_box", "root", "mtime")
+_COLUMNS = (*scans.COLUMNS, "pixel_hash", "view", "channel", "channels", "phash", "content_box")
 _COPY = "copy of "
 
 
@@ -174,7 +174,7 @@ def _checked(turn: Turn, split: str) -> Turn:
 
 
 def _with_columns(project: Project, material: Material) -> Material:
-    more = manifest.read(project, "images", ["image_id", *_COLUMNS])
+    more = manifest.read(project, "images", list(_COLUMNS))
     place = pc.index_in(material.images["image_id"], more["image_id"].combine_chunks())
     images = material.images
     for name in _COLUMNS:
