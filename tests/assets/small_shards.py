@@ -11,7 +11,7 @@ from typing import Any
 
 from xqdata.cli import main
 from xqdata.engine import cluster
-from xqdata.ingest import run as ingesting
+from xqdata.ingest import measuring
 
 run = cluster.run
 
@@ -26,5 +26,5 @@ def slowly(*arguments: Any) -> Iterator[Any]:
 if __name__ == "__main__":
     cluster.run = slowly  # type: ignore[assignment]
     cluster._ABSENCE = 2.0
-    ingesting.SHARD_FILES, ingesting._FEW = 1, 0
+    measuring.SHARD_FILES, measuring._FEW = 1, 0
     main()

@@ -30,7 +30,7 @@ SECRET = b"Kim Minsu"
 def order(path, data: bytes, page: int = 0) -> Order:
     save(path, data)
     info = path.stat()
-    scan = Scan("id", path, page, info.st_size, info.st_mtime_ns, None, Limits(), None)
+    scan = Scan("id", path, page, info.st_size, info.st_mtime_ns, "", None, Limits(), None)
     return Order(scan, Place("id"), hashlib.sha256(data).hexdigest())
 
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
@@ -29,7 +30,7 @@ _TOLD = 10
 class Check:
     """What a published dataset and the one made here have in common.
 
-    `different`: paths whose pixels differ, or that one of the two lacks. `published`, `here`: library versions.
+    `different`: paths whose pixels differ, or that one of the two lacks. `published`, `here`: what `versions` gives.
     """
 
     same: int
@@ -47,12 +48,16 @@ class Check:
             told.append(f"  and {len(self.different) - _TOLD:,} more")
         other = {n: v for n, v in self.published.items() if self.here.get(n) != v}
         told += [f"published under {n} {v}; here is {self.here.get(n, 'none')}" for n, v in other.items()]
-        return told if other else [*told, "the library versions are those it was published under"]
+        return told if other else [*told, "the library versions and the processor are those it was published under"]
 
 
 def versions() -> dict[str, str]:
-    """The versions of LIBRARIES that are installed."""
-    found = {}
+    """What the pixels depend on here: the versions of LIBRARIES that are installed, and the processor's vectors.
+
+    numpy has an exponential of its own for AVX-512, whose last bits differ, so that some values are rounded to others.
+    """
+    simd = np.show_config(mode="dicts")["SIMD Extensions"]["found"]
+    found = {"processor": "with AVX-512" if any("512" in n or n == "X86_V4" for n in simd) else "without AVX-512"}
     for name in LIBRARIES:
         try:
             found[name] = version(name)
