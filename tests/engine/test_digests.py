@@ -201,7 +201,8 @@ def test_without_the_first_machine_it_is_one_line_and_processes_go_on(raw, expec
     made.kill(what)
     out, told = running.communicate(timeout=50)  # before Ray ends the process itself
     made.close()
-    assert (running.returncode, out, told.count("\n")) == (1, "", 1), told
+    ours = [line for line in told.splitlines() if not line.startswith("[2")]  # a date: what Ray's core may write, too
+    assert (running.returncode, out, len(ours)) == (1, "", 1), told
     assert f"{lost} was lost; start it again" in told
     again = ingest(Project(tmp_path), resolve([str(raw)], {}), Config(), TAXONOMY, Options(workers=1))
     assert 0 < again.accounts[0].read <= again.accounts[0].found - 4
