@@ -16,6 +16,9 @@ in the comment change that:
 A comment `<!-- run hidden` holds commands, a line each, which the page does not show. A block of any language below
 `<!-- file NAME -->` is written to that file, below the folder in which the last command ended.
 
+A page that simulates prints what follows from pixels, which some processors round otherwise (`xqdata simulate --check`).
+On such a processor its commands must run, and what they print is shown where it differs, but makes no page stale.
+
 Times, rates, dates, sizes of files, versions, and names of audits and of events of the label log differ from run to
 run: those are not compared, nor does a page change because of them; nor are widths of columns and line breaks.
 Everything else is.
@@ -33,8 +36,11 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from xqdata.simulate.check import versions
+
 DOCS = Path(__file__).parent
 WIDTH = 92
+PROCESSOR = "with AVX-512"  # which the pages were made on
 FOLDER = "/home/kim"
 # Longer than any command of the pages takes on a machine that does other things, too.
 _PATIENCE = 1800
@@ -181,6 +187,10 @@ def main(arguments: Sequence[str]) -> int:
         path = DOCS / name
         old = path.read_text(encoding="utf-8")
         new = renewed(old)
+        if old != new and check and "xqdata simulate" in old and versions()["processor"] != PROCESSOR:
+            told = f"docs/{name} is of a processor {PROCESSOR}: its commands ran, what they print was not compared"
+            print(f"{differences(name, old, new)}\n{told}", file=sys.stderr)
+            continue
         stale += old != new
         if old != new and check:
             print(
