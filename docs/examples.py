@@ -16,7 +16,7 @@ in the comment change that:
 A comment `<!-- run hidden` holds commands, a line each, which the page does not show. A block of any language below
 `<!-- file NAME -->` is written to that file, below the folder in which the last command ended.
 
-A page that simulates prints what follows from pixels, which some processors round otherwise (`xqdata simulate --check`).
+A page that simulates prints what follows from pixels, which some processors round otherwise (see `simulate --check`).
 On such a processor its commands must run, and what they print is shown where it differs, but makes no page stale.
 
 Times, rates, dates, sizes of files, versions, and names of audits and of events of the label log differ from run to

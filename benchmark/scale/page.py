@@ -43,10 +43,14 @@ class Curve:
         return math.log(other[column - 1] / one[column - 1]) / math.log(b / a)
 
     def at(self, size: float, column: int) -> float:
-        """Seconds or MB at `size`, with the slope between the two largest sizes, at least in proportion."""
-        size_known, *known = self.points[-1]
-        slope = self.exponent(column) if len(self.points) > 1 else 1.0
-        return float(known[column - 1] * (size / size_known) ** slope)
+        """Seconds or MB at `size`: by the slope between the two largest sizes where it is above 1, else by what each more
+        took there, beside what is always taken.
+        """
+        (a, *one), (b, *other) = self.points[-2:]
+        low, high = one[column - 1], other[column - 1]
+        slope = self.exponent(column)
+        found = high * (size / b) ** slope if slope > 1 else high + (high - low) / (b - a) * (size - b)
+        return float(found)
 
 
 def rows(name: str) -> list[dict[str, str]]:
@@ -74,16 +78,17 @@ def _point(row: dict[str, str], seconds: str) -> tuple[float, float, float]:
 
 
 def drawn(known: dict[str, Curve], path: Path) -> None:
-    """Seconds and memory against size, log-log; dotted grey lines grow in proportion."""
-    figure = Figure(figsize=(9.6, 8.2), layout="constrained")
-    panels = figure.subplots(2, 2)
+    """Seconds and memory against size, log-log."""
+    figure = Figure(figsize=(12.6, 7.6), layout="constrained")
+    panels = figure.subplots(2, 3)
     groups = (
-        ("steps that open files, by pictures", [name for name in known if "2 " in name]),
-        ("steps on tables, by images or hashes", [name for name in known if "2 " not in name]),
+        ("pictures whose files are opened", [name for name in known if "2 " in name]),
+        ("images, on tables alone", [name for name in known if "2 " not in name and "join" not in name]),
+        ("hashes, in eight orientations", [name for name in known if "join" in name]),
     )
     for (title, names), (above, below) in zip(groups, panels.T, strict=True):
         for axes, column, label in ((above, 1, "seconds of processors"), (below, 2, "peak memory, MB")):
-            for name, (colour, mark, line) in zip(names, LOOK * 2, strict=False):
+            for name, (colour, mark, line) in zip(names, LOOK, strict=False):
                 x, y = ([point[k] for point in known[name].points] for k in (0, column))
                 slope = f"  (slope {known[name].exponent(column):.2f})" if len(x) > 1 else ""
                 axes.plot(x, y, color=colour, marker=mark, linestyle=line, markersize=5, label=f"{name}{slope}")
@@ -91,7 +96,7 @@ def drawn(known: dict[str, Curve], path: Path) -> None:
             axes.set_yscale("log")
             axes.spines[["top", "right"]].set_visible(False)
             axes.grid(alpha=0.3)
-            axes.set_ylabel(label)
+            axes.set_ylabel("seconds" if "hashes" in title and column == 1 else label)
             axes.set_xlabel(title)
             axes.legend(frameon=False, fontsize=7)
     figure.savefig(path, dpi=150, metadata={"Software": None})
