@@ -43,8 +43,8 @@ class Curve:
         return math.log(other[column - 1] / one[column - 1]) / math.log(b / a)
 
     def at(self, size: float, column: int) -> float:
-        """Seconds or MB at `size`: by the slope between the two largest sizes where it is above 1, else by what each more
-        took there, beside what is always taken.
+        """Seconds or MB at `size`: by the slope between the two largest sizes where it is above 1, else by what each
+        more took there, beside what is always taken.
         """
         (a, *one), (b, *other) = self.points[-2:]
         low, high = one[column - 1], other[column - 1]
