@@ -16,8 +16,8 @@ in the comment change that:
 A comment `<!-- run hidden` holds commands, a line each, which the page does not show. A block of any language below
 `<!-- file NAME -->` is written to that file, below the folder in which the last command ended.
 
-A page that simulates prints what follows from pixels, which some processors round otherwise (see `simulate --check`).
-On such a processor its commands must run, and what they print is shown where it differs, but makes no page stale.
+A page that simulates prints what follows from pixels, which processors other than x86-64 with AVX2 round otherwise.
+There its commands must run, and what they print is shown where it differs, but makes no page stale.
 
 Times, rates, dates, sizes of files, versions, and names of audits and of events of the label log differ from run to
 run: those are not compared, nor does a page change because of them; nor are widths of columns and line breaks.
@@ -40,7 +40,7 @@ from xqdata.simulate.check import versions
 
 DOCS = Path(__file__).parent
 WIDTH = 92
-PROCESSOR = "with AVX-512"  # which the pages were made on
+PROCESSOR = "x86_64 with AVX2"  # which the pages were made on
 FOLDER = "/home/kim"
 # Longer than any command of the pages takes on a machine that does other things, too.
 _PATIENCE = 1800

@@ -84,9 +84,9 @@ def command(
     """Make the export of a simulated dual-energy scanner, with faults planted and the truth written beside it.
 
     FOLDER (default: raw) gets folders of objects and scan types, and the operator's log. The folder truth beside it
-    says of every file what it really shows and of every fault where it was planted. The same options, library
-    versions and sort of processor (with AVX-512 or without) make the same pixels. A run that was interrupted goes on
-    where it stopped.
+    says of every file what it really shows and of every fault where it was planted. The same options and library
+    versions make the same pixels, on any x86-64 processor with AVX2. A run that was interrupted goes on where it
+    stopped.
 
     \b
     Examples

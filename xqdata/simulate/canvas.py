@@ -16,9 +16,6 @@ from xqdata.simulate.geometry import Matrix, Part, scale
 
 Field = NDArray[np.float64]
 FAR = 1e3
-# Thickness is kept in steps of this share of a mm: the last bits of a sine differ from one processor to another, and
-# the same seed must give the same picture everywhere.
-_STEPS = 512.0
 
 
 class Canvas:
@@ -95,7 +92,7 @@ class Canvas:
     def sheet(self, thickness: Field, material: str, at: Matrix | None = None, density: float = 1.0) -> Part:
         """The sheet with this picture, in the plane z = 0 or moved by `at`."""
         size = scale(self.size[0] / 2, self.size[1] / 2, 1.0)
-        raster = (np.rint(thickness * _STEPS) / _STEPS).astype(np.float32)
+        raster = thickness.astype(np.float32)
         return Part("sheet", size if at is None else at @ size, material, density=density, raster=raster)
 
 

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
+import platform
 import shutil
 import tempfile
 from dataclasses import dataclass, field
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
-import numpy as np
+import cv2
 import pyarrow as pa
 import pyarrow.parquet as pq
 
@@ -52,12 +53,12 @@ class Check:
 
 
 def versions() -> dict[str, str]:
-    """What the pixels depend on here: the versions of LIBRARIES that are installed, and the processor's vectors.
+    """What the pixels depend on here: the versions of LIBRARIES that are installed, and the sort of processor.
 
-    numpy has an exponential of its own for AVX-512, whose last bits differ, so that some values are rounded to others.
+    OpenCV blurs with other instructions where there is no AVX2, and some values are rounded to others.
     """
-    simd = np.show_config(mode="dicts")["SIMD Extensions"]["found"]
-    found = {"processor": "with AVX-512" if any("512" in n or n == "X86_V4" for n in simd) else "without AVX-512"}
+    marks = {name.lstrip("*") for name in cv2.getCPUFeaturesLine().split()}  # with a ? behind what there is not
+    found = {"processor": platform.machine() + " with AVX2" * ("AVX2" in marks)}
     for name in LIBRARIES:
         try:
             found[name] = version(name)

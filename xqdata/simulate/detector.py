@@ -89,6 +89,8 @@ _LEAD_NODES = (24, 32, 24)
 _WRONG = 0.01  # a material that is described worse than this is refused, as a share of air's signal
 _OPTICAL_DEPTHS = np.array([0.03, 0.1, 0.2, 0.4, 0.8, 1.2, 1.7, 2.4, 3.2, 4.2, 5.5, 7.0])  # at 80 keV
 _ROUNDS = 12
+_STEP = 2.0**-26  # of a coefficient; the last bits of what is fitted differ between processors, and pixels must not
+_KEPT = 2.0**20  # likewise of a table's mantissas
 
 
 class Table:
@@ -125,7 +127,7 @@ class Table:
         pair = np.zeros(2)
         if lead < 1.0:
             pair = self._pair(target, _OPTICAL_DEPTHS / np.interp(80.0, self._energies, target))
-        return np.array([*pair, lead])
+        return np.rint(np.array([*pair, lead]) / _STEP) * _STEP
 
     def _pair(self, target: Energies, areal: Energies) -> Energies:
         """Gauss and Newton's steps on the logarithm of both signals at each areal density."""
@@ -162,7 +164,7 @@ class Table:
         """Signals on a grid that is even in the roots of the first two coefficients: (nodes, nodes, 2)."""
         first, second = (np.exp(-np.outer(nodes, b)) for nodes, b in zip(_axes(_NODES), self._basis, strict=False))
         low, high = ((first * weights) @ second.T for weights in self._weights)
-        return np.stack([low, high], axis=-1).astype(np.float32)
+        return _kept(np.stack([low, high], axis=-1))
 
     @cached_property
     def _lead(self) -> NDArray[np.float32]:
@@ -170,12 +172,20 @@ class Table:
         poly, iron, lead = _axes(_LEAD_NODES)
         lead[0] = 1e-6  # the limit of no lead
         before = np.exp(-(poly[:, None, None] * self._basis[0] + iron[:, None] * self._basis[1]))
-        behind = np.exp(-np.outer(lead, self._basis[2]))
+        behind = np.outer(lead, self._basis[2])
         drops = []
         for weights in self._weights:
-            kept = (before * weights) @ behind.T / ((before * weights).sum(axis=-1, keepdims=True))
-            drops.append(-np.log(kept) / lead)
-        return np.stack(drops, axis=-1).astype(np.float32)
+            arriving = before * weights / (before * weights).sum(axis=-1, keepdims=True)
+            kept, lost = (arriving @ share.T for share in (np.exp(-behind), np.expm1(-behind)))
+            # Each is exact to its last bits where the other is not.
+            drops.append(-np.where(kept < 0.5, np.log(kept), np.log1p(np.maximum(lost, -0.75))) / lead)
+        return _kept(np.stack(drops, axis=-1))
+
+
+def _kept(table: NDArray[np.float64]) -> NDArray[np.float32]:
+    """To 20 bits."""
+    mantissa, exponent = np.frexp(table)
+    return np.ldexp(np.rint(mantissa * _KEPT) / _KEPT, exponent).astype(np.float32)
 
 
 def _axes(counts: Sequence[int]) -> list[NDArray[np.float64]]:

@@ -23,6 +23,9 @@ from xqdata.simulate.rays import add_lengths
 Matrix = NDArray[np.float64]
 Shape = Literal["ball", "tube", "cube", "cone", "sheet"]
 SHAPES: tuple[Shape, ...] = ("ball", "tube", "cube", "cone", "sheet")
+# The last bits of sines, of exponentials and of products of matrices differ from one processor to another, and the same
+# seed must give the same picture everywhere: rays meet what is kept in steps of these shares of a mm and of 1.
+_STEPS, _THICKNESS_STEPS = 2.0**14, 2.0**9
 
 
 @dataclass(frozen=True)
@@ -217,14 +220,14 @@ def _pack(
     body: Body, view: View, columns: int, coefficients: Callable[[str], NDArray[np.float64]]
 ) -> tuple[Any, ...] | None:
     """The parts that show, as arrays."""
-    frames = np.stack([part.matrix for part in body])
+    frames = _in_steps(np.stack([part.matrix for part in body]))
     boxes = _boxes(frames, view, columns)
     shown = np.flatnonzero((boxes[:, 2:] > 0).all(1))
     if not len(shown):
         return None
     frames, boxes = frames[shown], boxes[shown]
     parts = [body[i] for i in shown]
-    inverse = np.ascontiguousarray(np.linalg.inv(frames)[:, :3])
+    inverse = _inverse(frames)
     axes = np.linalg.norm(frames[:, :3, :3], axis=1)
     normal = 1.0 / np.linalg.norm(inverse[:, 2, :3], axis=1)
     effect = np.stack([_effect(part, coefficients) for part in parts])
@@ -233,19 +236,33 @@ def _pack(
     seeds = np.array([part.texture.seed if part.texture else 0 for part in parts], np.uint64)
     cuts = np.zeros((len(parts), max(1, *(len(part.cuts) for part in parts), 1), 4))
     for row, part in zip(cuts, parts, strict=True):
-        row[: len(part.cuts)] = part.cuts or np.empty((0, 4))
+        row[: len(part.cuts)] = _in_steps(np.array(part.cuts or np.empty((0, 4))))
     return (
         inverse,
         np.array([SHAPES.index(part.shape) for part in parts]),
         boxes,
         effect,
-        np.stack([[part.taper for part in parts], normal, amounts], 1),
+        np.stack([_in_steps(np.array([part.taper for part in parts])), normal, amounts], 1),
         grain,
         seeds,
         cuts,
         np.array([len(part.cuts) for part in parts]),
         *_pack_rasters(parts),
     )
+
+
+def _in_steps(values: NDArray[Any], steps: float = _STEPS) -> NDArray[Any]:
+    """The nearest multiples of 1 / `steps`."""
+    return np.asarray(np.rint(values * steps) / steps)
+
+
+def _inverse(frames: Matrix) -> NDArray[np.float64]:
+    """From mm to each part's unit frame, (parts, 3, 4): written out, because LAPACK's last bits differ as well."""
+    x, y, z = (frames[:, :3, k] for k in range(3))
+    rows = np.stack([np.cross(y, z), np.cross(z, x), np.cross(x, y)], 1)
+    rows /= (rows[:, 0] * x).sum(1)[:, None, None]
+    moved = -(rows * frames[:, None, :3, 3]).sum(2)
+    return np.concatenate([rows, moved[:, :, None]], 2)
 
 
 def _effect(part: Part, coefficients: Callable[[str], NDArray[np.float64]]) -> NDArray[np.float64]:
@@ -262,6 +279,6 @@ def _pack_rasters(parts: Sequence[Part]) -> tuple[NDArray[np.float32], NDArray[n
     for place, part in zip(places, parts, strict=True):
         if part.raster is not None:
             place[:] = offset, *part.raster.shape
-            flat.append(np.asarray(part.raster, np.float32).ravel())
+            flat.append(_in_steps(part.raster, _THICKNESS_STEPS).astype(np.float32).ravel())
             offset += part.raster.size
     return np.concatenate(flat), places

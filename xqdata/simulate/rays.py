@@ -39,7 +39,7 @@ def _noise(x: float, y: float, z: float, seed: np.uint64) -> float:
     return total * 2.7
 
 
-@njit(cache=True, nogil=True, fastmath=True, error_model="numpy")
+@njit(cache=True, nogil=True, error_model="numpy")
 def add_lengths(
     out, directions, source, step, inverse, kinds, boxes, effect, shapes, grain, seeds, cuts, n_cuts, rasters, places
 ):
@@ -102,7 +102,7 @@ def add_lengths(
                     out[row, column, k] += np.float32(length * effect[i, k])
 
 
-@njit(cache=True, nogil=True, fastmath=True, error_model="numpy")
+@njit(cache=True, nogil=True, error_model="numpy")
 def _add_sheet(out, directions, source, step, m, box, effect, normal, rasters, place):
     """A sheet that is neither cut nor textured: along a row the ray meets it at points that move evenly."""
     left, top, columns, rows = box

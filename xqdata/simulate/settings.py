@@ -58,7 +58,7 @@ NO_FAULTS = Rates(**dict.fromkeys(FAULTS, 0.0))
 
 @dataclass(frozen=True)
 class Settings:
-    """One dataset: the same settings, library versions and sort of processor give the same pixels.
+    """One dataset: the same settings and library versions give the same pixels, on any x86-64 processor with AVX2.
 
     `scans`: scans without planted ones, spread evenly over objects and scan types. `specimens`: of each object.
     `difficulty`: 0 (typical objects) to 1 (classes that are hard to tell apart overlap). `views`: `top`, or `top` and

@@ -67,7 +67,7 @@ def _bowl(draw: Draw, radius: float, wall: float, material: str, density: float)
 def _ragged(draw: Draw, size: float, wall: float, dried: bool) -> NDArray[np.float32]:
     """A flap as a picture of how thick it is seen from above: the steeper a fold, the thicker."""
     cells = max(24, round(2.3 * size / 1.1))
-    axis = np.linspace(-1.15, 1.15, cells, dtype=np.float32)
+    axis = np.linspace(-1.15, 1.15, cells)
     x, y = axis, axis[:, None]
     far, angle = np.hypot(x, y), np.arctan2(y, x)
     outline = np.full(far.shape, 0.82)

@@ -82,9 +82,9 @@ def bagged(draw: Draw, body: Body, room: float, *, thickness: float = 0.1, seam:
 def film(draw: Draw, length: float, width: float, z: float, *, thickness: float = 0.1, seam: float = 0.5) -> Part:
     """A bag of thin plastic lying flat at the height z: both layers together, wrinkles, and a seam along its sides."""
     cells = max(8, round(length / 2.2)), max(8, round(width / 2.2))
-    x = np.linspace(-1, 1, cells[0], dtype=np.float32)
-    y = np.linspace(-1, 1, cells[1], dtype=np.float32)[:, None]
-    picture = np.full((cells[1], cells[0]), thickness, np.float32)
+    x = np.linspace(-1, 1, cells[0])
+    y = np.linspace(-1, 1, cells[1])[:, None]
+    picture = np.full((cells[1], cells[0]), thickness)
     for _ in range(9):
         angle, phase, size = draw.uniform(0, np.pi), draw.uniform(-1, 1), draw.uniform(0.6, 1.6)
         across = np.cos(angle) * x + np.sin(angle) * y - phase + 0.1 * np.sin(2 * x + 3 * y + 6 * phase)
@@ -93,4 +93,4 @@ def film(draw: Draw, length: float, width: float, z: float, *, thickness: float 
     border = np.minimum((1 - np.abs(x)) * length, (1 - np.abs(y)) * width) / 2
     picture += seam * np.exp(-(((border - 3.0) / 1.2) ** 2))
     frame = shift(0, 0, z) @ g.scale(length / 2, width / 2, 1.0)
-    return Part("sheet", frame, "polyethylene", raster=picture)
+    return Part("sheet", frame, "polyethylene", raster=picture.astype(np.float32))
