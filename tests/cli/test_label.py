@@ -74,3 +74,11 @@ def test_mistakes_are_told_in_one_line(filed: Path) -> None:
     (filed / "none.xml").write_text("<a/>", encoding="utf-8")
     assert "no export in the format" in run(filed, "label", "import", "cvat", "none.xml", code=1).stderr
     assert "no such run" in run(filed, "label", "suspects", "--run", "nothing", code=1).stderr
+
+
+def test_an_import_as_a_document(filed: Path) -> None:
+    answer = {"completed_by": "lee", "result": [{"type": "choices", "value": {"choices": ["Egg"]}}]}
+    told = [{"data": {"image": f"{n}.png"}, "annotations": [answer]} for n in (0, 1)]
+    (filed / "lee.json").write_text(json.dumps(told), encoding="utf-8")
+    done = run(filed, "label", "import", "label-studio", "lee.json", "--json")
+    assert json.loads(done.stdout)["new"] == {"lee": 2}

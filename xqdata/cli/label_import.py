@@ -45,7 +45,7 @@ def command(tool: str, file: Path, by: str | None, taxonomy_path: Path | None, a
     out, _ = opt.consoles(quiet, as_json)
     taken = take(project, taxonomy, tool, file, by)
     if as_json:
-        opt.print_json(asdict(taken))
+        opt.print_json(asdict(taken) | {"new": taken.new})  # asdict takes a Counter apart
     else:
         _tell(out, taken)
 
