@@ -272,3 +272,14 @@ def test_a_folder_that_cannot_be_written_is_one_line(tmp_path):
     (tmp_path / "manifests").write_text("a file where the folder should be")
     with pytest.raises(TableError, match="cannot be written"):
         manifest.write(Project(tmp_path), tables("a"), ORIGIN)
+
+
+def test_some_rows_are_read_in_the_order_of_the_table_and_widened_in_their_own(project):
+    images = schema.from_rows("images", [image(f"{n}.png", width=n + 1) for n in range(300)])
+    manifest.write(project, {**tables("a"), "images": images}, ORIGIN)
+    ids = images["image_id"].take(pa.array([250, 7, 131]))
+    found = manifest.read(project, "images", ["width"], only=ids)
+    assert found.to_pydict() == {"width": [8, 132, 251]}
+    assert manifest.read(project, "images", ["path"], only=pa.array([], pa.string())).num_rows == 0
+    wide = manifest.widened(project, pa.table({"image_id": ids}), ["width", "image_id", "width"])
+    assert wide.column_names == ["image_id", "width"] and wide["width"].to_pylist() == [251, 8, 132]

@@ -15,6 +15,7 @@ from xqdata.manifest.store import (
     read,
     splits,
     standing,
+    widened,
     write,
 )
 
@@ -35,5 +36,6 @@ __all__ = [
     "read",
     "splits",
     "standing",
+    "widened",
     "write",
 ]

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any, TypeAlias
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 import xqdata
@@ -116,15 +117,38 @@ def provenance(project: Project, name: str) -> Provenance:
         raise _damaged(project, name, error) from error
 
 
-def read(project: Project, name: str, columns: Sequence[str] | None = None, *, together: bool = True) -> pa.Table:
+def read(
+    project: Project,
+    name: str,
+    columns: Sequence[str] | None = None,
+    *,
+    only: pa.Array | pa.ChunkedArray | None = None,
+    together: bool = True,
+) -> pa.Table:
     """The table called `name`, or some of its columns. Raises TableError as `batches` does.
 
+    `only`: ids of images; rows of others (by `image_id`) are dropped while they are read, the rest keeps its order.
     `together=False` takes a table whose neighbours come from another run: only ingest, which writes them anew, may.
     """
     wanted = _readable(project, name, columns, together)
     with _damage_told(project, name):
-        table = pq.read_table(project.path(name), columns=wanted, partitioning=None)
+        ids = only.combine_chunks() if isinstance(only, pa.ChunkedArray) else only
+        fits = None if ids is None else pc.field("image_id").isin(ids)
+        table = pq.read_table(project.path(name), columns=wanted, filters=fits, partitioning=None)
     return table.replace_schema_metadata(None)
+
+
+def widened(project: Project, images: pa.Table, columns: Sequence[str]) -> pa.Table:
+    """`images`, some rows and columns of that table, with those of `columns` that it lacks, read for these rows alone.
+
+    Raises TableError as `batches` does.
+    """
+    lacking = [name for name in dict.fromkeys(columns) if name not in images.column_names]
+    found = read(project, "images", ["image_id", *lacking], only=images["image_id"])
+    place = pc.index_in(images["image_id"], found["image_id"].combine_chunks())
+    for name in lacking:
+        images = images.append_column(name, found[name].take(place))
+    return images
 
 
 def batches(
