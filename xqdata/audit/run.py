@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from xqdata import manifest, schema
+from xqdata import manifest, memory, schema
 from xqdata.audit.background import background
 from xqdata.audit.confounding import confounding, files
 from xqdata.audit.contents import conflicts, drift, missing
@@ -29,6 +29,9 @@ from xqdata.status import status
 from xqdata.taxonomy import Taxonomy
 
 Progress = Callable[[str, int, int], None]
+
+# By benchmark/scale, to 10^6 images.
+MEMORY = memory.Rate(400 * 10**6, 1100)
 
 
 @dataclass(frozen=True)

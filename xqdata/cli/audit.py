@@ -12,7 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from xqdata import config
-from xqdata.audit import Audit, Facts, Finding, Options, audit
+from xqdata.audit import MEMORY, Audit, Facts, Finding, Options, audit
 from xqdata.audit.foreign import Claimed, foreign
 from xqdata.audit.telling import count
 from xqdata.cli import options as opt
@@ -78,6 +78,8 @@ def command(
     taxonomy = opt.chosen_taxonomy(None, settings)
     out, err = opt.consoles(quiet, as_json)
     made = None
+    if folder is None:
+        opt.check_memory(err, project, "audit", MEMORY)
     with bars(err, "done") as move:
         asked = Options(name, workers=workers, progress=move)
         if folder is not None:

@@ -19,7 +19,7 @@ from xqdata.cli import options as opt
 from xqdata.cli.progress import bars
 from xqdata.dedup.cluster import POLICIES
 from xqdata.dedup.propose import CHANNELS, Gates
-from xqdata.dedup.run import Options, Result, dedup
+from xqdata.dedup.run import MEMORY, Options, Result, dedup
 from xqdata.errors import InputError
 from xqdata.labels import Event
 from xqdata.manifest import Project
@@ -89,6 +89,7 @@ def command(
         return
     taxonomy = opt.chosen_taxonomy(taxonomy_path, config.load(project.folder))
     gates = Gates(radius=radius, window=window, budget=budget)
+    opt.check_memory(err, project, "dedup", MEMORY)
     with bars(err, "done") as move:
         result = dedup(project, taxonomy, Options(keep, not no_ties, not no_containers, gates, workers, move))
     if page is not None:

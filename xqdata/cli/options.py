@@ -14,7 +14,7 @@ from rich.padding import Padding
 from rich.text import Text
 
 from xqdata import engine as engines
-from xqdata import paths
+from xqdata import manifest, memory, paths
 from xqdata.config import Config
 from xqdata.errors import one_line
 from xqdata.manifest import Project
@@ -89,6 +89,15 @@ def print_json(value: Any) -> None:
 def shown(text: object, style: str = "") -> Text:
     """Text from the data, safe to print: no markup in it is obeyed and it stays on one line."""
     return Text(one_line(str(text)), style=style)
+
+
+def check_memory(err: Console, project: Project, step: str, rate: memory.Rate) -> None:
+    """Say so where `step` takes more memory than is free. Raises InputError where it cannot fit, TableError as reading
+    the table `images` does.
+    """
+    rows = manifest.provenance(project, "images").rows if manifest.exists(project, "images") else 0
+    if told := memory.check(step, rate, rows, memory.machine()):
+        err.print(Text.assemble(("warning: ", "yellow"), shown(told)), soft_wrap=True)
 
 
 def say(out: Console, text: Text, indent: int) -> None:

@@ -16,7 +16,7 @@ from xqdata.cli.split_told import tell, tell_folds
 from xqdata.config import Config
 from xqdata.errors import InputError
 from xqdata.manifest import Project
-from xqdata.splits import Request, Result, column_named, grown, listed, parse_parts, repair_of, split
+from xqdata.splits import Request, Result, column_named, grown, listed, memory_of, parse_parts, repair_of, split
 from xqdata.splits.request import KEPT, USUAL
 from xqdata.status import status
 from xqdata.taxonomy import Taxonomy
@@ -108,6 +108,7 @@ def command(
     else:
         request = _grown(ctx, project, source, given) if source else _request(settings, given)
     _warn(err, project)
+    opt.check_memory(err, project, "split", memory_of(request))
     taxonomy = _taxonomy(project, settings)
     result = split(project, taxonomy, request)
     if listing is not None:

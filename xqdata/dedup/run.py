@@ -17,7 +17,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from xqdata import containers, features, labels, manifest, scans, schema
+from xqdata import containers, features, labels, manifest, memory, scans, schema
 from xqdata.containers.rle import unrle
 from xqdata.dedup import cluster
 from xqdata.dedup.cluster import Chain, Policy
@@ -40,6 +40,9 @@ _PROPOSING = ("phash256", "std", "root", "scanner_serial", "scanner_model", "vie
 _MORE = ("missing", "objects", "phash", "pixel_hash", "sha256")
 _COLUMNS = list(dict.fromkeys([*scans.COLUMNS, *_PROPOSING, *cluster.COLUMNS, *_MORE]))
 _TORN = "alike, but a copy of one of them differs from a copy of the other"
+
+# Of the clusters alone, by benchmark/scale, to 10^6 images: whatever else a run holds comes on top.
+MEMORY = memory.Rate(300 * 10**6, 1560)
 
 # Scans that agree in these were made one after another.
 _MACHINE = ("root", "scanner_serial", "scanner_model", "view", "channel")

@@ -7,7 +7,7 @@ from xqdata.splits.listing import listed
 from xqdata.splits.repaired import repair_of
 from xqdata.splits.report import Certificate, Report
 from xqdata.splits.request import Request, column_named, grown, parse_parts
-from xqdata.splits.run import Result, split
+from xqdata.splits.run import Result, memory_of, split
 from xqdata.splits.state import Task
 
 __all__ = [
@@ -26,6 +26,7 @@ __all__ = [
     "cross",
     "grown",
     "listed",
+    "memory_of",
     "parse_parts",
     "prove",
     "repair_of",

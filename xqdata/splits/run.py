@@ -12,7 +12,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import scipy
 
-from xqdata import manifest, schema
+from xqdata import manifest, memory, schema
 from xqdata.errors import InputError
 from xqdata.manifest import Origin, Project
 from xqdata.splits.chance import by_chance
@@ -31,6 +31,8 @@ from xqdata.taxonomy import Taxonomy
 
 # Of each report, what its table's provenance keeps.
 _KEPT = ("certificate", "levels", "fold", "obstacles", "methods", "proof", "moved")
+# By benchmark/scale, to 4 × 10^6 images; axes and conditions read more columns and hold a table of cells.
+_MEMORY, _CROSSED = memory.Rate(300 * 10**6, 950), memory.Rate(500 * 10**6, 1350)
 
 
 @dataclass(frozen=True)
@@ -65,6 +67,11 @@ def split(project: Project, taxonomy: Taxonomy, request: Request) -> Result:
             reports = tuple(replace(r, methods=methods_of_folds(reports, request)) for r in reports)
         changed = _write(project, tables, Origin("split", _told(request, reports), inputs))
         return Result(tables, reports, changed, _left(project, request, tables))
+
+
+def memory_of(request: Request) -> memory.Rate:
+    """What a split takes, by the number of images."""
+    return _CROSSED if request.axes or request.fixes_test else _MEMORY
 
 
 def plan(material: Material, request: Request, old: Ints | None = None) -> list[Plan]:
