@@ -35,8 +35,8 @@ _SETS = {
     "reject": ("reject",),
     "second_look": ("second_look",),
 }
-# The columns of images that effective labels follow from, where anybody has judged anything.
-_NEEDED = ("image_id", "sha256", "moved_from", *_CHANGED)
+# The columns of images that a log is applied to: what all functions below read of the table that they are given.
+COLUMNS = ("image_id", "sha256", "moved_from", *_CHANGED)
 # What a change is told of: the others follow from these.
 _TOLD = ("object", "objects", "scan_type", "specimens", "reject", "second_look")
 
@@ -185,7 +185,7 @@ def undo(
         unknown = [event_id for event_id in event_ids if event_id not in place]
         if unknown:
             raise InputError("the label log has no such event", where=unknown[0], hint="list them: xqdata label log")
-        replay = _Undoing.of(manifest.read(project, "images", _NEEDED), events, taxonomy)
+        replay = _Undoing.of(manifest.read(project, "images", COLUMNS), events, taxonomy)
         made: list[Event] = []
         for event_id in sorted(set(event_ids), key=place.__getitem__, reverse=True):
             made.append(replay.undo(event_id, (at, by, source, why)))
@@ -371,7 +371,7 @@ def _bytes_of(images: pa.Table, named: Iterable[str]) -> dict[str, str]:
 
 def needed(events: pa.Table) -> tuple[str, ...]:
     """The columns of images that `effective` reads for these events: none where there is no event."""
-    return _NEEDED if events.num_rows else ()
+    return COLUMNS if events.num_rows else ()
 
 
 def effective(images: pa.Table, events: pa.Table, taxonomy: Taxonomy) -> pa.Table:
@@ -398,6 +398,16 @@ def effective(images: pa.Table, events: pa.Table, taxonomy: Taxonomy) -> pa.Tabl
 def conflicts(images: pa.Table, events: pa.Table, taxonomy: Taxonomy) -> list[Conflict]:
     """The verdicts that replaced another value than the one their author saw, or whose file was replaced."""
     return _replay(images, events, taxonomy).conflicts
+
+
+def named(images: pa.Table) -> set[str]:
+    """Every object that some row's label names."""
+    return set(pc.unique(pc.list_flatten(images["objects"])).drop_null().to_pylist())
+
+
+def judged(images: pa.Table, events: pa.Table, taxonomy: Taxonomy) -> dict[str, dict[str, Any]]:
+    """Of the images that `events` name all that verdicts set, as `held` does of every image."""
+    return _replay(images, events, taxonomy).state
 
 
 def held(images: pa.Table, events: pa.Table, taxonomy: Taxonomy) -> dict[str, dict[str, Any]]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from itertools import islice
@@ -144,6 +144,11 @@ def located(project: Project, rows: pa.Table) -> list[Scan]:
 
     Raises TableError where the table `images` does not stand, InputError where a raw folder is not where it was.
     """
+    return locator(project)(rows)
+
+
+def locator(project: Project) -> Callable[[pa.Table], list[Scan]]:
+    """`located`, for a caller that asks again and again: each raw folder is looked for once. Raises as that does."""
     told = manifest.provenance(project, "images")
 
     @cache
@@ -155,16 +160,19 @@ def located(project: Project, rows: pa.Table) -> list[Scan]:
             raise InputError(f"the raw folder {root} is gone since ingest", where=str(folder), hint=hint)
         return folder, rules(config)
 
-    # Nanoseconds do not fit Python's datetime.
-    rows = rows.select(COLUMNS).set_column(COLUMNS.index("mtime"), "mtime", rows["mtime"].cast(pa.int64()))
-    found = []
-    for row in rows.to_pylist():
-        location, decoding = by_root(row["root"])
-        file = remote.locate(location, row["path"])
-        layout = decoding.layout(row["path"])
-        facts = (row["page"], row["bytes"], row["mtime"], row["sha256"], row["polarity"])
-        found.append(Scan(row["image_id"], file, *facts, decoding.limits, layout))
-    return found
+    def locate(rows: pa.Table) -> list[Scan]:
+        # Nanoseconds do not fit Python's datetime.
+        rows = rows.select(COLUMNS).set_column(COLUMNS.index("mtime"), "mtime", rows["mtime"].cast(pa.int64()))
+        found = []
+        for row in rows.to_pylist():
+            location, decoding = by_root(row["root"])
+            file = remote.locate(location, row["path"])
+            layout = decoding.layout(row["path"])
+            facts = (row["page"], row["bytes"], row["mtime"], row["sha256"], row["polarity"])
+            found.append(Scan(row["image_id"], file, *facts, decoding.limits, layout))
+        return found
+
+    return locate
 
 
 def witnesses(project: Project, found: Sequence[Scan]) -> list[Path]:

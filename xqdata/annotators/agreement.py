@@ -14,6 +14,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
 from sklearn.metrics import cohen_kappa_score
 
 from xqdata import labels, manifest
@@ -64,7 +66,7 @@ class Agreement:
 
 def agreement(project: Project, taxonomy: Taxonomy, people: tuple[str, str]) -> Agreement:
     """Compare the last verdicts of two people on images that both judged. Raises InputError where there is none."""
-    images, log = manifest.read(project, "images"), labels.log(project)
+    images, log = manifest.read(project, "images", [*labels.COLUMNS, "root", "path"]), labels.log(project)
     said = [_said(images, log, person) for person in people]
     shared = sorted(said[0].keys() & said[1].keys())
     if not shared:
@@ -109,8 +111,14 @@ def _queue(
     each: Sequence[Kappa],
 ) -> list[Disagreement]:
     worst = {one.object: n for n, one in enumerate(each)}
-    now = {row["image_id"]: row for row in labels.effective(images, log, taxonomy).to_pylist()}
-    places = {row["image_id"]: row for row in images.select(["image_id", "root", "path"]).to_pylist()}
+    differ = pa.array([image for image, (a, b) in zip(shared, pairs, strict=True) if a != b], pa.string())
+    places, now = (
+        {row["image_id"]: row for row in table.filter(pc.is_in(table["image_id"], differ)).select(columns).to_pylist()}
+        for table, columns in (
+            (images, ["image_id", "root", "path"]),
+            (labels.effective(images, log, taxonomy), ["image_id", "objects"]),
+        )
+    )
     found = []
     for image, (a, b) in zip(shared, pairs, strict=True):
         if a != b:

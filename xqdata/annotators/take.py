@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -13,6 +13,7 @@ from typing import Any
 from urllib.parse import unquote
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from xqdata import labels, manifest
 from xqdata.annotators.answer import Answer, flag
@@ -24,6 +25,8 @@ from xqdata.taxonomy import Taxonomy, fold
 
 # What Label Studio puts before the name of a file that is uploaded to it.
 _UPLOADED = re.compile(r"^[0-9a-f]{8}-")
+_COLUMNS = (*labels.COLUMNS, "root", "path", "missing")
+_BATCH = 1 << 16
 
 
 @dataclass
@@ -57,8 +60,8 @@ def take(project: Project, taxonomy: Taxonomy, tool: str, file: Path, by: str | 
     when = datetime.fromtimestamp(int(file.stat().st_mtime), UTC).replace(tzinfo=None)
     answers = _latest(_signed(read.answers, by, when, file))
     taken = Taken(silent=read.silent, untouched=read.untouched)
-    images, log = manifest.read(project, "images"), labels.log(project)
-    book = _Book(images, log, taxonomy, tool)
+    images, log = manifest.read(project, "images", _COLUMNS), labels.log(project)
+    book = _Book(images, log, taxonomy, tool, [answer.image for answer in answers])
     events = [event for answer in answers for event in book.events(answer, taken)]
     labels.append(project, events)
     taken.new = Counter(event.by for event in events)
@@ -84,21 +87,21 @@ def _latest(answers: Sequence[Answer]) -> list[Answer]:
 
 
 class _Book:
-    """What is known before an import: images by name, what each person said, and what counts now."""
+    """What is known before an import: the images that the answers are about, what each person said, and what counts
+    now.
+    """
 
-    def __init__(self, images: pa.Table, log: pa.Table, taxonomy: Taxonomy, tool: str) -> None:
+    def __init__(self, images: pa.Table, log: pa.Table, taxonomy: Taxonomy, tool: str, answered: Sequence[str]) -> None:
         self._taxonomy, self._tool = taxonomy, tool
-        self._found = _names(images)
+        self._found = _names(images, {name for told in answered for name in _candidates(told)})
         self._images, self._log = images, log
-        self._now = {
-            row["image_id"]: row
-            for row in labels.effective(images, log, taxonomy).select(["image_id", "object", "objects"]).to_pylist()
-        }
+        about = pa.array([one for found in self._found.values() for one in found], pa.string())
+        now = labels.effective(images, log, taxonomy).select(["image_id", "object", "objects"])
+        self._now = {row["image_id"]: row for row in now.filter(pc.is_in(now["image_id"], about)).to_pylist()}
         self._told = {(e["by"], e["at"], e["image_id"], e["field"], e["after"]) for e in log.to_pylist()}
         self._said: dict[tuple[str, str], Mapping[str, Any]] = {}
         # Names outside the taxonomy that the labels use are written as the labels write them.
-        named = {name for row in images["objects"].to_pylist() for name in row or ()}
-        self._used: dict[str, str] = {fold(name): name for name in sorted(named, reverse=True)}
+        self._used: dict[str, str] = {fold(name): name for name in sorted(labels.named(images), reverse=True)}
 
     def events(self, answer: Answer, taken: Taken) -> Iterator[Event]:
         """The verdicts of one answer that are new."""
@@ -158,20 +161,29 @@ class _Book:
 
     def _image(self, name: str) -> str | None:
         """The one image that a tool's name for a picture means; None for none or several."""
-        path = unquote(name.rpartition("?d=")[2]).replace("\\", "/")
-        file = path.rpartition("/")[2]
-        stem = file.rpartition(".")[0] or file
-        for candidate in (name, stem, _UPLOADED.sub("", stem), path, file, _UPLOADED.sub("", file)):
+        for candidate in _candidates(name):
             if len(self._found.get(candidate, ())) == 1:
                 return self._found[candidate][0]
         return None
 
 
-def _names(images: pa.Table) -> dict[str, list[str]]:
-    """Image ids by what a tool may call the picture: the id, the raw path with and without its root, the raw name."""
+def _candidates(name: str) -> tuple[str, ...]:
+    """What the tables may call the picture that a tool calls `name`, the likeliest first."""
+    path = unquote(name.rpartition("?d=")[2]).replace("\\", "/")
+    file = path.rpartition("/")[2]
+    stem = file.rpartition(".")[0] or file
+    return name, stem, _UPLOADED.sub("", stem), path, file, _UPLOADED.sub("", file)
+
+
+def _names(images: pa.Table, wanted: Set[str]) -> dict[str, list[str]]:
+    """Image ids by those of the `wanted` names that mean them: the id, the raw path with and without its root, the raw
+    name.
+    """
     found: dict[str, list[str]] = defaultdict(list)
-    for row in images.filter(pa.compute.invert(images["missing"])).select(["image_id", "root", "path"]).to_pylist():
-        called = {row["image_id"], row["path"], f"{row['root']}/{row['path']}", row["path"].rpartition("/")[2]}
-        for name in called:
-            found[name].append(row["image_id"])
+    here = images.filter(pc.invert(images["missing"])).select(["image_id", "root", "path"])
+    for batch in here.to_batches(max_chunksize=_BATCH):
+        for row in batch.to_pylist():
+            called = {row["image_id"], row["path"], f"{row['root']}/{row['path']}", row["path"].rpartition("/")[2]}
+            for name in called & wanted:
+                found[name].append(row["image_id"])
     return found

@@ -20,7 +20,8 @@ def export_tasks(project: Project, taxonomy: Taxonomy, request: Request) -> Resu
 
     Every object of the taxonomy is offered, and those that the labels name besides. Raises what `export` raises.
     """
-    images = labels.effective(manifest.read(project, "images"), labels.log(project), taxonomy)
-    named = {name for objects in images["objects"].to_pylist() for name in objects or ()}
-    classes = [*taxonomy.objects, *sorted(named - set(taxonomy.objects))]
+    log = labels.log(project)
+    columns = list(dict.fromkeys(["objects", *labels.needed(log)]))
+    images = labels.effective(manifest.read(project, "images", columns), log, taxonomy)
+    classes = [*taxonomy.objects, *sorted(labels.named(images) - set(taxonomy.objects))]
     return export(project, taxonomy, request, TOOLS[request.format].tasks(classes))

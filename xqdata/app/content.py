@@ -20,7 +20,7 @@ import pyarrow.compute as pc
 import scipy.sparse as sp
 import xxhash
 
-from xqdata import labels, manifest, runs, suspects
+from xqdata import labels, manifest, runs, scans, suspects
 from xqdata.dedup.cluster import contradict
 from xqdata.errors import InputError
 from xqdata.manifest import Project
@@ -45,6 +45,8 @@ _PLAIN = {
     "file": ("image_id", "root", "path", "page", "format", "width", "height", "bit_depth", "mode", "bytes", "reader",
              "label_source", "licence"),
 }  # fmt: skip
+# And what previews and sketches of the pictures are made and found by.
+_SHOWN = (*(name for names in _PLAIN.values() for name in names), *scans.COLUMNS, "pixel_hash")
 
 # What the label log speaks of besides fields: FiftyOne shows it as tags.
 FLAGS = ("reject", "second_look")
@@ -120,20 +122,22 @@ def content(project: Project, taxonomy: Taxonomy, asked: Asked) -> Content:
     """Read the tables. Raises TableError where ingest has not run, InputError for a condition or a run that is none,
     and for more images than the App can show.
     """
-    images, log = manifest.read(project, "images"), labels.log(project)
+    log = labels.log(project)
+    chosen_by = ["image_id", "missing", *expression.all_columns([asked.where]), *labels.COLUMNS]
+    images = manifest.read(project, "images", list(dict.fromkeys(chosen_by)))
     every = labels.effective(images, log, taxonomy)
     every = every.filter(pc.invert(every["missing"]))
-    rows = _chosen(every, asked)
+    rows = manifest.widened(project, _chosen(every, asked), _SHOWN)
     ids = rows["image_id"].to_pylist()
     book = _Book({image: {} for image in ids})
     _describe(book, rows)
-    for image, held in labels.held(images, log, taxonomy).items():
+    for image, held in labels.judged(images, log, taxonomy).items():
         if image in book.values:  # a rejected one is not
             book.values[image] |= {name: True for name in FLAGS if held[name]}
     _tell_suspects(book, project)
-    links = _table(project, "links")
+    links = _table(project, "links", ["image_a", "image_b", "kind"])
     _tell_duplicates(book, project, rows, links)
-    splits = {name: _tell_split(book, project, name) for name in _named(project, "splits")}
+    splits = {name: _tell_split(book, project, name, rows) for name in _named(project, "splits")}
     audits = {name: _tell_audit(book, project, name) for name in _named(project, "audits")}
     _tell_boxes(book, project, rows)
     loaded = tuple(_tell_run(book, run) for run in _asked_runs(project, asked.runs))
@@ -198,8 +202,10 @@ def _named(project: Project, folder: str) -> list[str]:
     return [name.partition("/")[2] for name in found if not name.endswith(".evidence")]
 
 
-def _table(project: Project, name: str) -> pa.Table | None:
-    return manifest.read(project, name) if manifest.exists(project, name) else None
+def _table(project: Project, name: str, columns: Sequence[str], rows: pa.Table | None = None) -> pa.Table | None:
+    """Columns of a table, of the images `rows` only where those are given; None where it does not stand."""
+    only = None if rows is None else rows["image_id"]
+    return manifest.read(project, name, columns, only=only) if manifest.exists(project, name) else None
 
 
 # --- images
@@ -303,7 +309,7 @@ def _now(book: _Book, image: str) -> Any:
 
 def _tell_duplicates(book: _Book, project: Project, rows: pa.Table, links: pa.Table | None) -> None:
     shelf = "duplicates"
-    duplicates = _table(project, "duplicates")
+    duplicates = _table(project, "duplicates", ["image_id", "cluster", "kept"], rows)
     if duplicates is not None:
         ids, cluster = duplicates["image_id"].to_pylist(), duplicates["cluster"].to_pylist()
         book.tell(Field("cluster", "string", shelf, "copies of one picture bear one name"),
@@ -319,7 +325,7 @@ def _tell_duplicates(book: _Book, project: Project, rows: pa.Table, links: pa.Ta
                   ((image, sorted(found)) for image, found in kinds.items()))  # fmt: skip
         book.tell(Field("conflict", "string", shelf, "pictures of one moment that are said to show different things "
                         "bear one name"), _conflicts(rows, links))  # fmt: skip
-    undecided = _table(project, "undecided")
+    undecided = _table(project, "undecided", ["image_a", "image_b", "reason"])
     if undecided is not None and undecided.num_rows:
         pairs = list(zip(undecided["image_a"].to_pylist(), undecided["image_b"].to_pylist(), strict=True))
         book.tell(Field("undecided", "string", shelf, "pictures that may be the same, which the pixels did not decide, "
@@ -361,9 +367,9 @@ def _together(pairs: Sequence[tuple[str, str]]) -> dict[str, str]:
 # --- splits and audits
 
 
-def _tell_split(book: _Book, project: Project, name: str) -> str:
+def _tell_split(book: _Book, project: Project, name: str, rows: pa.Table) -> str:
     source = f"splits/{name}"
-    table = manifest.read(project, source)
+    table = manifest.read(project, source, ["image_id", "part", "reason", "group"], only=rows["image_id"])
     ids, parts = table["image_id"].to_pylist(), table["part"].to_pylist()
     asides = [why if part is None else None for part, why in zip(parts, table["reason"].to_pylist(), strict=True)]
     made = book.tell(Field(f"part_{key(name)}", "string", "splits", f"part of the split {name}", source),
@@ -380,10 +386,10 @@ def _tell_audit(book: _Book, project: Project, name: str) -> str:
     """What ties an image to another part, by the findings that make the score too good."""
     findings = manifest.read(project, f"audits/{name}", ["kind", "severity"]).to_pylist()
     high = [finding["kind"] for finding in findings if finding["severity"] == "high"]
-    evidence = _table(project, f"audits/{name}.evidence")
+    columns = ("kind", "image_test", "image_train")
+    evidence = _table(project, f"audits/{name}.evidence", columns)
     kinds: dict[str, set[str]] = defaultdict(set)
     if evidence is not None:
-        columns = ("kind", "image_test", "image_train")
         evidence = evidence.filter(pc.is_in(evidence["kind"], pa.array(high, pa.string())))
         for kind, *ends in zip(*(evidence[c].to_pylist() for c in columns), strict=True):
             for image in filter(None, ends):
@@ -398,20 +404,19 @@ def _tell_audit(book: _Book, project: Project, name: str) -> str:
 
 def _tell_boxes(book: _Book, project: Project, rows: pa.Table) -> None:
     """Boxes that the export brought along, and what remains when the container is taken away."""
-    ids = rows["image_id"]
     size = {i: (w, h) for i, w, h in zip(*(rows[c].to_pylist() for c in ("image_id", "width", "height")), strict=True)}
-    detections = _table(project, "detections")
+    detections = _table(project, "detections", ["image_id", "label", "x", "y", "width", "height"], rows)
     if detections is not None:
         boxes: dict[str, list[list[Any]]] = defaultdict(list)
-        for row in detections.filter(pc.is_in(detections["image_id"], ids.combine_chunks())).to_pylist():
+        for row in detections.to_pylist():
             width, height = size[row["image_id"]]
             box = [row["x"] / width, row["y"] / height, row["width"] / width, row["height"] / height]
             boxes[row["image_id"]].append([row["label"], box])
         book.tell(Field("boxes", "boxes", "labels", "boxes that the export brought along"),
                   ((image, sorted(found)) for image, found in boxes.items()))  # fmt: skip
-    masks = _table(project, "masks")
+    masks = _table(project, "masks", ["image_id", "rle", "box"], rows)
     if masks is not None:
-        masks = masks.filter(pc.and_(pc.is_in(masks["image_id"], ids.combine_chunks()), pc.is_valid(masks["rle"])))
+        masks = masks.filter(pc.is_valid(masks["rle"]))
         found = zip(*(masks[c].to_pylist() for c in ("image_id", "rle", "box")), strict=True)
         book.tell(Field("foreground", "mask", "labels", "what remains when the container is taken away"),
                   ((image, [rle, box]) for image, rle, box in found if box and box[2] and box[3]))  # fmt: skip

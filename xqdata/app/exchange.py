@@ -126,7 +126,8 @@ class _Desk:
 
     def __init__(self, project: Project, taxonomy: Taxonomy, dataset: fo.Dataset, by: str) -> None:
         self._project, self._taxonomy, self._dataset, self._by = project, taxonomy, dataset, by
-        self._images, self._log = manifest.read(project, "images"), labels.log(project)
+        self._images = manifest.read(project, "images", [*labels.COLUMNS, "missing"])
+        self._log = labels.log(project)
         self._held = labels.held(self._images, self._log, taxonomy)
         self._before = {row["_id"]: row["values"] for row in remembered(dataset).find()}
         self._seen = samples(dataset)

@@ -35,7 +35,7 @@ def command(taxonomy_path: Path | None, as_json: bool, quiet: bool) -> None:
     project = opt.project()
     taxonomy = opt.chosen_taxonomy(taxonomy_path, config.load(project.folder))
     out, _ = opt.consoles(quiet, as_json)
-    images, log = manifest.read(project, "images"), labels.log(project)
+    images, log = manifest.read(project, "images", [*labels.COLUMNS, "root", "path"]), labels.log(project)
     places = told.places(images)
     changes, conflicts = labels.changes(images, log, taxonomy), labels.conflicts(images, log, taxonomy)
     if as_json:

@@ -78,12 +78,17 @@ class Columns:
         return [aliases[each] for each in value] if isinstance(value, list) else aliases[value]
 
 
+def named(private: bool) -> tuple[str, ...]:
+    """The columns that are told, by whether those that stay inside are asked for."""
+    return (*TOLD, *PRIVATE, *MORE_PRIVATE) if private else TOLD
+
+
 def columns(images: pa.Table, every: pa.Table, private: bool) -> Columns:
     """What is told of `images`. Without `private`, names that hold an operator's, a site's or a serial number's, of
     `every` image that there is, are replaced by numbered ones, in the whole column.
     """
     if private:
-        return Columns((*TOLD, *PRIVATE, *MORE_PRIVATE))
+        return Columns(named(private))
     secrets = {value for name in PRIVATE for value in pc.unique(every[name]).to_pylist() if value}
     aliases = {}
     for name in _TIES:
@@ -91,7 +96,7 @@ def columns(images: pa.Table, every: pa.Table, private: bool) -> Columns:
         if any(_holds(value, secret) for value in found for secret in secrets):
             width = len(str(len(found)))
             aliases[name] = {value: f"{name}-{n:0{width}}" for n, value in enumerate(found, start=1)}
-    return Columns(TOLD, aliases)
+    return Columns(named(private), aliases)
 
 
 def _values(column: pa.ChunkedArray) -> list[str]:

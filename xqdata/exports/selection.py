@@ -14,7 +14,7 @@ from xqdata import card as cards
 from xqdata import labels, manifest, scans
 from xqdata.card import Card
 from xqdata.errors import InputError
-from xqdata.exports.columns import Columns, columns
+from xqdata.exports.columns import PRIVATE, Columns, columns, named
 from xqdata.exports.request import Request
 from xqdata.manifest import Project
 from xqdata.scans import Scan
@@ -23,6 +23,9 @@ from xqdata.status import status
 from xqdata.taxonomy import Taxonomy
 
 _USUAL = ("train", "val", "test")
+# Columns of images that an item is made of, besides those that are told; and what opening it takes.
+_OF_ITEM = ("image_id", "width", "height", "sha256", "label_source", "extra")
+_TAKEN = (*_OF_ITEM, *scans.COLUMNS)
 
 
 @dataclass(frozen=True)
@@ -101,9 +104,11 @@ class Selection:
 
 def select(project: Project, taxonomy: Taxonomy, request: Request) -> Selection:
     """The images that `request` asks for. Raises InputError where there are none, TableError as reading tables does."""
-    raw = manifest.read(project, "images").sort_by("image_id")
+    log = labels.log(project)
+    chosen_by = ["image_id", "missing", *expression.all_columns([request.where]), *labels.needed(log)]
+    raw = manifest.read(project, "images", list(dict.fromkeys(chosen_by))).sort_by("image_id")
     left: Counter[str] = Counter()
-    images = _fitting(_chosen(_standing(project, raw, taxonomy, left), request.only, left), request.where, left)
+    images = _fitting(_chosen(_standing(raw, log, taxonomy, left), request.only, left), request.where, left)
     name = _split(project, request)
     images, parts, groups = _placed(project, images, name, left)
     if request.kept_only:
@@ -111,7 +116,8 @@ def select(project: Project, taxonomy: Taxonomy, request: Request) -> Selection:
     if not images.num_rows:
         told = ", ".join(f"{number:,} {reason}" for reason, number in left.items() if number)
         raise InputError(f"no image is left to export ({told or 'there is none'})", where=request.where or "")
-    names = columns(images, raw, request.private)
+    images = manifest.widened(project, images, [*named(request.private), *_TAKEN])
+    names = columns(images, manifest.read(project, "images", PRIVATE), request.private)
     used = ["images", "labels", "detections", *([name] if name else []), *(["duplicates"] * request.kept_only)]
     inputs = {used: manifest.provenance(project, used).digest for used in used if manifest.exists(project, used)}
     items = _items(project, images, names, parts, groups)
@@ -121,9 +127,9 @@ def select(project: Project, taxonomy: Taxonomy, request: Request) -> Selection:
     return Selection(items, names, name, found, inputs, leaky, +left, notes, cards.load(project.folder))
 
 
-def _standing(project: Project, raw: pa.Table, taxonomy: Taxonomy, left: Counter[str]) -> pa.Table:
+def _standing(raw: pa.Table, log: pa.Table, taxonomy: Taxonomy, left: Counter[str]) -> pa.Table:
     """The images whose file is there and that nobody rejected, as people corrected them."""
-    judged = labels.effective(raw, labels.log(project), taxonomy)
+    judged = labels.effective(raw, log, taxonomy)
     images = judged.filter(pc.invert(judged["missing"]))
     left["the file is gone"] = pc.sum(raw["missing"]).as_py() or 0
     left["rejected in the label log"] = raw.num_rows - left["the file is gone"] - images.num_rows
@@ -174,7 +180,7 @@ def _placed(
     """The images that have a part, and by image_id part and group."""
     if name is None:
         return images, {}, {}
-    table = manifest.read(project, name, ["image_id", "part", "group"])
+    table = manifest.read(project, name, ["image_id", "part", "group"], only=images["image_id"])
     known = pc.is_in(images["image_id"], table["image_id"].combine_chunks())
     left[f"not in {name}, which is older"] = pc.sum(pc.invert(known)).as_py() or 0
     held = table.filter(pc.is_valid(table["part"]))
@@ -187,8 +193,7 @@ def _placed(
 
 def _kept(project: Project, images: pa.Table, left: Counter[str]) -> pa.Table:
     """One image of each cluster: the kept one, or the first where that is not among `images`."""
-    table = manifest.read(project, "duplicates", ["image_id", "cluster", "kept"])
-    here = table.filter(pc.is_in(table["image_id"], images["image_id"].combine_chunks()))
+    here = manifest.read(project, "duplicates", ["image_id", "cluster", "kept"], only=images["image_id"])
     first: dict[str, tuple[bool, str]] = {}
     for row in here.to_pylist():
         candidate = (not row["kept"], row["image_id"])
@@ -204,9 +209,7 @@ def _items(
     project: Project, images: pa.Table, told: Columns, parts: Mapping[str, str], groups: Mapping[str, str]
 ) -> list[Item]:
     boxes = _boxes(project, images)
-    rows = images.select(
-        [*dict.fromkeys([*told.names, "image_id", "width", "height", "sha256", "label_source", "extra"])]
-    ).to_pylist()
+    rows = images.select([*dict.fromkeys([*told.names, *_OF_ITEM])]).to_pylist()
     return [
         Item(
             scan=scan,
@@ -225,9 +228,9 @@ def _items(
 
 def _boxes(project: Project, images: pa.Table) -> dict[str, list[Drawn]]:
     found: dict[str, list[Drawn]] = defaultdict(list)
-    table = manifest.read(project, "detections")
-    keys = [(name, "ascending") for name in ("image_id", "label", "x", "y", "width", "height")]
-    for row in table.filter(pc.is_in(table["image_id"], images["image_id"].combine_chunks())).sort_by(keys).to_pylist():
+    columns = ["image_id", "label", "x", "y", "width", "height"]
+    table = manifest.read(project, "detections", columns, only=images["image_id"])
+    for row in table.sort_by([(name, "ascending") for name in columns]).to_pylist():
         found[row.pop("image_id")].append(Drawn(**row))
     return found
 

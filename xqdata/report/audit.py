@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
-import pyarrow.compute as pc
 from markupsafe import Markup
 
 import xqdata
@@ -222,12 +221,12 @@ class _Shelf:
 
     @classmethod
     def of(cls, project: Project, facts: Facts, evidence: Sequence[Evidence]) -> _Shelf:
-        split = manifest.read(project, facts.table, ["image_id", "part"])
+        wanted = {image for pair in evidence for image in (pair.image_test, pair.image_train) if image}
+        ids = pa.array(sorted(wanted), pa.string())
+        split = manifest.read(project, facts.table, ["image_id", "part"], only=ids)
         parts = dict(zip(split["image_id"].to_pylist(), split["part"].to_pylist(), strict=True))
         shown = ("objects", "scan_type", "width", "height", "format", "acquired_at")
-        wanted = {image for pair in evidence for image in (pair.image_test, pair.image_train) if image}
-        table = manifest.read(project, "images", [*scans.COLUMNS, *shown])
-        table = table.filter(pc.is_in(table["image_id"], pa.array(sorted(wanted), pa.string())))
+        table = manifest.read(project, "images", [*scans.COLUMNS, *shown], only=ids)
         rows = {row["image_id"]: row for row in table.drop_columns(["mtime"]).to_pylist()}
         found = scans.located(project, table)
         return cls(rows, parts, {scan.image_id: scan for scan in found}, evidence, facts.tested)

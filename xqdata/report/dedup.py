@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+import pyarrow as pa
 
 import xqdata
 from xqdata import manifest, scans
@@ -30,6 +32,9 @@ _WORDS = (
     ("features", "local features that agree on one geometry"),
 )
 
+_FIGURES = ("ncc", "worst_tile", "overlap")
+_LINKS = ("image_a", "image_b", "kind", "orientation", *_FIGURES, "inliers", "proposed_by")
+
 Row = Mapping[str, Any]
 
 
@@ -41,10 +46,11 @@ def write(project: Project, path: Path) -> None:
 def text(project: Project) -> str:
     """The page as HTML. Raises TableError where dedup has not run."""
     told = manifest.provenance(project, "links")
-    shelf = _Shelf.of(project)
-    links = manifest.read(project, "links").to_pylist()
-    duplicates = manifest.read(project, "duplicates").to_pylist()
-    undecided = manifest.read(project, "undecided").to_pylist()
+    links = manifest.read(project, "links", _LINKS).to_pylist()
+    duplicates = manifest.read(project, "duplicates", ["image_id", "cluster", "kept", "reason"]).to_pylist()
+    undecided = manifest.read(project, "undecided", ["image_a", "image_b", "reason"]).to_pylist()
+    paired = (row[end] for row in (*links, *undecided) for end in ("image_a", "image_b"))
+    shelf = _Shelf.of(project, {row["image_id"] for row in duplicates}.union(paired))
     clusters = _clusters(duplicates, links)
     conflicts = [c for c in clusters if contradict(shelf.rows[m["image_id"]]["objects"] or () for m in c.members)]
     plain = [c for c in clusters if c not in conflicts]
@@ -58,7 +64,7 @@ def text(project: Project) -> str:
         version=xqdata.__version__,
         time=told.time[:16].replace("T", " "),
         facts=[
-            (f"{len(shelf.rows):,}", "images"),
+            (f"{manifest.provenance(project, 'images').rows:,}", "images"),
             (f"{len(clusters):,}", "clusters of copies"),
             (f"{superfluous:,}", "superfluous copies"),
             (f"{len(conflicts):,}", "clusters with contradicting labels"),
@@ -85,15 +91,16 @@ class _Cluster:
 
 @dataclass(frozen=True)
 class _Shelf:
-    """The rows of images by id, and where their pixels are."""
+    """The rows of the images that links, duplicates and undecided name, by id, and where their pixels are."""
 
     rows: Mapping[str, Row]
     scans: Mapping[str, scans.Scan]
 
     @classmethod
-    def of(cls, project: Project) -> _Shelf:
+    def of(cls, project: Project, named: Set[str]) -> _Shelf:
         shown = ("objects", "scan_type", "width", "height", "format", "bit_depth", "acquired_at")
-        table = manifest.read(project, "images", [*scans.COLUMNS, *shown])
+        ids = pa.array(sorted(named), pa.string())
+        table = manifest.read(project, "images", [*scans.COLUMNS, *shown], only=ids)
         found = scans.located(project, table)
         rows = table.drop_columns(["mtime"]).to_pylist()
         return cls({row["image_id"]: row for row in rows}, {scan.image_id: scan for scan in found})
@@ -168,7 +175,7 @@ def _pair(shelf: _Shelf, row: Row, links: Sequence[Row], more: int = 0) -> dict[
 
 def _evidence(shelf: _Shelf, link: Row) -> dict[str, str]:
     names = [shelf.rows[link[end]]["path"].rsplit("/", 1)[-1] for end in ("image_a", "image_b")]
-    figures = {c: "" if link[c] is None else f"{link[c]:.3f}" for c in ("ncc", "worst_tile", "overlap")}
+    figures = {c: "" if link[c] is None else f"{link[c]:.3f}" for c in _FIGURES}
     return figures | {
         "pair": " – ".join(names),
         "kind": link["kind"],

@@ -245,9 +245,8 @@ def _pictures(project: Project, names: Sequence[str], test: pa.Table) -> dict[st
         if len(cell) < _PER_CELL and count < _MOST:
             cell.append((image, confidence))
             count += 1
-    images = manifest.read(project, "images", list(scans.COLUMNS))
     wanted = pa.array([image for cell in chosen.values() for image, _ in cell], pa.string())
-    rows = images.filter(pc.is_in(images["image_id"], wanted))
+    rows = manifest.read(project, "images", scans.COLUMNS, only=wanted)
     try:
         held = {scan.image_id: scan for scan in scans.located(project, rows)}
     except InputError:

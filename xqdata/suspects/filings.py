@@ -17,12 +17,15 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from xqdata import groups, labels, manifest, schema
+from xqdata import groups, labels, manifest, scans, schema
 from xqdata.groups import IDENTITY, Ints
 from xqdata.manifest import Project
 from xqdata.taxonomy import Taxonomy
 
 Said = frozenset[str]
+# What is read of `images`: what ties them, what is told of them, and what a classifier of their pixels takes.
+MEASURED = ("mean", "std", "air_fraction", "opaque_fraction", "sharpness")
+_COLUMNS = (*labels.COLUMNS, *scans.COLUMNS, *IDENTITY, *MEASURED, "missing", "pixel_hash")
 
 
 @dataclass(frozen=True)
@@ -104,11 +107,11 @@ class Filings:
 
 def gather(project: Project, taxonomy: Taxonomy) -> Filings:
     """Read what stands. Without dedup's tables only columns and equal files tie images."""
-    events, exported = labels.log(project), manifest.read(project, "images")
+    events, exported = labels.log(project), manifest.read(project, "images", list(dict.fromkeys(_COLUMNS)))
     every = labels.effective(exported, events, taxonomy)
     images = every.filter(pc.invert(every["missing"])).sort_by("image_id")
-    told = dict(zip(exported["image_id"].to_pylist(), exported["objects"].to_pylist(), strict=True))
-    links = _table(project, "links")
+    told = exported["objects"].take(pc.index_in(images["image_id"], exported["image_id"].combine_chunks()))
+    links = _links(project)
     everywhere = np.ones(images.num_rows, bool)
     same = [groups.column_ties(images, name, everywhere) for name in ("sha256", "pixel_hash", "scan_id", "bag")]
     linked = groups.link_ties(images, links)
@@ -118,7 +121,7 @@ def gather(project: Project, taxonomy: Taxonomy) -> Filings:
     return Filings(
         images=images,
         object=np.array(objects, object),
-        exported=[frozenset(told[image] or ()) for image in images["image_id"].to_pylist()],
+        exported=[frozenset(objects or ()) for objects in told.to_pylist()],
         component=groups.components(images.num_rows, [*same, *identity, *linked]),
         copy=groups.components(images.num_rows, [*same[:2], *copies]),
         filing=groups.components(images.num_rows, [*same, *linked]),
@@ -127,8 +130,9 @@ def gather(project: Project, taxonomy: Taxonomy) -> Filings:
     )
 
 
-def _table(project: Project, name: str) -> pa.Table:
-    return manifest.read(project, name) if manifest.exists(project, name) else schema.empty(name)
+def _links(project: Project) -> pa.Table:
+    columns = ["image_a", "image_b", "kind"]
+    return manifest.read(project, "links", columns) if manifest.exists(project, "links") else schema.empty("links")
 
 
 def _judged(images: pa.Table, events: pa.Table) -> dict[str, dict[str, Said]]:

@@ -18,7 +18,7 @@ from sklearn.model_selection import StratifiedGroupKFold
 from xqdata import features, manifest, runs, scans
 from xqdata.errors import InputError
 from xqdata.manifest import Project
-from xqdata.suspects.filings import Filings
+from xqdata.suspects.filings import MEASURED, Filings
 
 Floats = NDArray[np.float64]
 Progress = Callable[[str, int, int], None]
@@ -27,7 +27,6 @@ QUICK = "a quick classifier"
 NO_MODEL = "no model"
 _FOLDS = 5
 _TREES = 300
-_MEASURED = ("mean", "std", "air_fraction", "opaque_fraction", "sharpness")
 _RINGS = 34  # of the 64 x 64 sketch's spectrum
 
 
@@ -161,7 +160,7 @@ def _described(filings: Filings, rows: NDArray[np.intp], thumbs: NDArray[np.uint
 
     A scan's place in the tunnel says nothing of what it shows; low-resolution pixels as they are learn just that.
     """
-    columns = [filings.images[name].take(pa.array(rows)).to_numpy() for name in _MEASURED]
+    columns = [filings.images[name].take(pa.array(rows)).to_numpy() for name in MEASURED]
     measured = np.nan_to_num(np.stack(columns, axis=1).astype(np.float64))
     return np.hstack([measured, np.stack([_texture(thumb) for thumb in thumbs])])
 

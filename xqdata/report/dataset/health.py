@@ -62,7 +62,7 @@ def health(material: Material, shots: Shots) -> dict[str, Any]:
     """The values of the template's second section."""
     return {
         "rejects": _rejects(material),
-        "missing": f"{material.ingested['missing'].to_pylist().count(True):,}",
+        "missing": f"{_missing(material):,}",
         "rejected": f"{_by_people(material):,}",
         "odd": _odd(material, shots),
         "unknown": _unknown(material),
@@ -74,14 +74,17 @@ def health(material: Material, shots: Shots) -> dict[str, Any]:
     }
 
 
+def _missing(material: Material) -> int:
+    return pc.sum(material.ingested["missing"]).as_py() or 0
+
+
 def _by_people(material: Material) -> int:
     """Images that are there and that the label log rejects."""
-    there: int = material.ingested["missing"].to_pylist().count(False)
-    return there - int(material.images.num_rows)
+    return int(material.ingested.num_rows - _missing(material) - material.images.num_rows)
 
 
 def _rejects(material: Material) -> list[dict[str, Any]] | None:
-    table = material.table("rejects")
+    table = material.table("rejects", ["reason", "path", "item", "message"])
     if table is None:
         return None
     rows = table.to_pylist()
@@ -172,7 +175,8 @@ def _unknown(material: Material) -> list[dict[str, Any]]:
 
 
 def _duplicates(material: Material, shots: Shots) -> dict[str, Any] | None:
-    links, members = material.table("links"), material.table("duplicates")
+    links = material.table("links", ["image_a", "image_b", "kind"])
+    members = material.table("duplicates", ["cluster"])
     if links is None or members is None:
         return None
     rows = links.to_pylist()
@@ -188,7 +192,7 @@ def _duplicates(material: Material, shots: Shots) -> dict[str, Any] | None:
         for kind in (*COPY_KINDS, *TIE_KINDS)
         if counts[kind]
     ]
-    undecided = material.table("undecided")
+    undecided = material.table("undecided", ["image_a", "image_b"])
     return {
         "kinds": kinds,
         "clusters": f"{len(set(members['cluster'].to_pylist())):,}",
@@ -202,14 +206,14 @@ def _duplicates(material: Material, shots: Shots) -> dict[str, Any] | None:
 def _example(shots: Shots, pairs: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
     """One pair of these, the first whose pictures are both at hand."""
     for pair in pairs[:_EXAMPLES]:
-        if pair["image_a"] in shots.scans and pair["image_b"] in shots.scans:
+        if shots.at_hand(pair["image_a"]) and shots.at_hand(pair["image_b"]):
             return [shots.figure(pair[end]) for end in ("image_a", "image_b")]
     return [shots.figure(pair[end]) for pair in pairs[:1] for end in ("image_a", "image_b")]
 
 
 def _contradictions(material: Material, shots: Shots) -> dict[str, Any]:
     """Clusters of copies whose labels contradict, and verdicts that did not fit what they replaced."""
-    members = material.table("duplicates")
+    members = material.table("duplicates", ["image_id", "cluster"])
     clusters: dict[str, list[str]] = {}
     for row in [] if members is None else members.to_pylist():
         clusters.setdefault(row["cluster"], []).append(row["image_id"])

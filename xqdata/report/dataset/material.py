@@ -3,23 +3,56 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from xqdata import labels, manifest, schema
+from xqdata import labels, manifest, scans, schema
 from xqdata.errors import TableError
 from xqdata.manifest import Project
 from xqdata.status import Changed, TableStatus, status
 from xqdata.taxonomy import Taxonomy
 
 UNKNOWN = "unknown"
-# What the page tells of an image. Who operated the scanner and where is not on it.
-_HEAVY = ("operator", "site", "phash", "dhash", "phash256", "extra")
+# What the page counts. Who operated the scanner and where is not on it.
+_COUNTED = (
+    *("image_id", "object", "objects", "scan_type", "specimens", "session", "acquired_at", "licence"),
+    *("scanner_make", "scanner_model", "scanner_serial", "kvp", "ma", "view"),
+    *("format", "bit_depth", "mode", "width", "height", "bytes"),
+    *("mean", "std", "air_fraction", "sharpness"),
+)
+_CAPTION = ("objects", "scan_type", "acquired_at")
+
+
+class Rows(Mapping[str, Mapping[str, Any]]):
+    """Rows of `images` by image_id, as dictionaries that are made when they are asked for: the page shows a few hundred
+    of them, and all at once take ten times as much as the table.
+    """
+
+    def __init__(self, table: pa.Table) -> None:
+        self._table = table
+        # Nanoseconds do not fit Python's datetime.
+        self._plain = table.drop_columns(["mtime"]).combine_chunks()
+        self._place = {image: n for n, image in enumerate(table["image_id"].to_pylist())}
+
+    def __getitem__(self, image: str) -> Mapping[str, Any]:
+        found: Mapping[str, Any] = self._plain.slice(self._place[image], 1).to_pylist()[0]
+        return found
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._place)
+
+    def __len__(self) -> int:
+        return len(self._place)
+
+    def table(self, image: str) -> pa.Table:
+        """The row as a table."""
+        return self._table.slice(self._place[image], 1)
 
 
 @dataclass(frozen=True)
@@ -39,8 +72,8 @@ class Material:
     @classmethod
     def of(cls, project: Project, taxonomy: Taxonomy, changed: Mapping[str, Changed]) -> Material:
         """Raises TableError where the table `images` does not stand or cannot be read."""
-        wanted = [name for name in schema.IMAGES.names if name not in _HEAVY]
-        ingested = manifest.read(project, "images", wanted)
+        wanted = dict.fromkeys((*_COUNTED, *scans.COLUMNS, *labels.COLUMNS, "missing"))
+        ingested = manifest.read(project, "images", list(wanted))
         states = status(project, changed)
         made = cls(project, taxonomy, ingested, ingested, states)
         held = ingested.filter(pc.invert(ingested["missing"]))
@@ -55,21 +88,21 @@ class Material:
     @cached_property
     def frame(self) -> pd.DataFrame:
         """`images` for counting, one row each in the table's order."""
-        made: pd.DataFrame = self.images.drop_columns(["mtime"]).to_pandas()
+        made: pd.DataFrame = self.images.select(_COUNTED).to_pandas()
         return made
 
     @cached_property
     def superfluous(self) -> set[str]:
         """The ids of copies that are not the kept one of their cluster."""
-        told = self.table("duplicates")
+        told = self.table("duplicates", ["image_id", "kept"])
         return set() if told is None else set(told.filter(pc.invert(told["kept"]))["image_id"].to_pylist())
 
     @cached_property
-    def rows(self) -> Mapping[str, Mapping[str, object]]:
-        """What a caption says of every image ever ingested, by its id; with effective labels where it stands."""
-        columns = ["image_id", "path", "page", "objects", "scan_type", "acquired_at"]
-        found = {row["image_id"]: row for row in self.ingested.select(columns).to_pylist()}
-        return found | {row["image_id"]: row for row in self.images.select(columns).to_pylist()}
+    def rows(self) -> Rows:
+        """What captions and opening take of every image ever ingested; with effective labels where it stands."""
+        gone = pc.invert(pc.is_in(self.ingested["image_id"], self.images["image_id"].combine_chunks()))
+        both = (table.select([*scans.COLUMNS, *_CAPTION]) for table in (self.images, self.ingested.filter(gone)))
+        return Rows(pa.concat_tables(both))
 
     @cached_property
     def private(self) -> re.Pattern[str] | None:
@@ -83,10 +116,12 @@ class Material:
         """`text` without the names of operators and sites, and without serial numbers."""
         return self.private.sub("(name left out)", text) if self.private else text
 
-    def table(self, name: str) -> pa.Table | None:
-        """The table called `name`; None where it does not stand or cannot be read (`states` says so)."""
+    def table(self, name: str, columns: Sequence[str] | None = None) -> pa.Table | None:
+        """The table called `name`, or columns of it; None where it does not stand or cannot be read (`states` says
+        so).
+        """
         try:
-            return manifest.read(self.project, name) if manifest.exists(self.project, name) else None
+            return manifest.read(self.project, name, columns) if manifest.exists(self.project, name) else None
         except TableError:
             return None
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator
 from typing import Any
 
 import pyarrow.compute as pc
@@ -11,7 +11,6 @@ from xqdata import scans
 from xqdata.errors import InputError
 from xqdata.report import page
 from xqdata.report.dataset.material import Material
-from xqdata.scans import Scan
 
 
 class Shots:
@@ -21,11 +20,29 @@ class Shots:
         self.material = material
         self.shown = 0
         self.absent = 0
-        self.scans = _located(material)
+        self._locate = scans.locator(material.project)
+        self._roots = frozenset(self._standing())
+
+    def _standing(self) -> Iterator[str]:
+        """The raw folders that are at hand."""
+        table = self.material.ingested.select(scans.COLUMNS)
+        for root in pc.unique(table["root"]).to_pylist():
+            try:
+                self._locate(table.slice(pc.index(table["root"], root).as_py(), 1))
+            except InputError:  # the page says how many pictures are absent
+                continue
+            yield root
+
+    def at_hand(self, image: str) -> bool:
+        """Whether the raw folder of an image is where it was."""
+        return image in self.material.rows and self.material.rows[image]["root"] in self._roots
 
     def picture(self, image: str, side: int, quality: int = 70) -> str | None:
         """At most `side` pixels, as a data address; None where the file is gone, has changed, or cannot be read."""
-        made = page.thumbnail(self.scans[image], side, quality) if image in self.scans else None
+        made = None
+        if self.at_hand(image):
+            (scan,) = self._locate(self.material.rows.table(image))
+            made = page.thumbnail(scan, side, quality)
         self.shown += made is not None
         self.absent += made is None
         return made
@@ -42,16 +59,3 @@ class Shots:
             "made": f"{made:%Y-%m-%d %H:%M}" if made else "",
             "note": note,
         }
-
-
-def _located(material: Material) -> Mapping[str, Scan]:
-    """The scans of every raw folder that is at hand."""
-    found: dict[str, Scan] = {}
-    table = material.ingested.select(scans.COLUMNS)
-    for root in pc.unique(table["root"]).to_pylist():
-        try:
-            located = scans.located(material.project, table.filter(pc.equal(table["root"], root)))
-        except InputError:  # the page says how many pictures are absent
-            continue
-        found |= {scan.image_id: scan for scan in located}
-    return found
