@@ -30,12 +30,12 @@ from statistics import median
 import numpy as np
 from PIL import Image
 from tidy import keep
+from watched import nodes_of_ray, peak, processor, workers
 
 from xqdata import manifest
 from xqdata.manifest import Project
 
 RESULTS = Path(__file__).with_name("results") / "engines.csv"
-NODES = Path(__file__).parents[2] / "tests" / "assets" / "ray_nodes.py"
 XQDATA = str(Path(sys.executable).with_name("xqdata"))
 ENGINES = ("processes", "ray")
 STEPS = {"ingest": ("images", "rejects", "sources"), "dedup": ("links", "undecided", "duplicates", "masks")}
@@ -105,38 +105,6 @@ def measured(project: Project, step: str, arguments: list[str], ours: bool) -> t
     return seconds, own + others, used.ru_maxrss // 1024, largest
 
 
-def workers(parent: int | None) -> Iterator[Path]:
-    """The processes below `parent`, or all of Ray's."""
-    for place in Path("/proc").glob("[0-9]*"):
-        try:
-            if parent is None:
-                wanted = (place / "cmdline").read_bytes().startswith(b"ray::")
-            else:
-                wanted = int((place / "stat").read_text().rpartition(")")[2].split()[1]) == parent
-        except (OSError, ValueError):
-            continue
-        if wanted:
-            yield place
-
-
-def peak(place: Path) -> int:
-    """The peak of a process's resident pages in MB."""
-    try:
-        lines = [line.split() for line in (place / "status").read_text().splitlines()]
-    except OSError:
-        return 0
-    return next((int(words[1]) // 1024 for words in lines if words[:1] == ["VmHWM:"]), 0)
-
-
-def processor(place: Path) -> float:
-    """CPU seconds of a process so far."""
-    try:
-        words = (place / "stat").read_text().rpartition(")")[2].split()
-    except OSError:
-        return 0.0
-    return (int(words[11]) + int(words[12])) / os.sysconf("SC_CLK_TCK")
-
-
 def digests(project: Project, step: str) -> dict[str, str]:
     """Of the tables that the step writes."""
     return {name: manifest.provenance(project, name).digest for name in STEPS[step]}
@@ -152,7 +120,7 @@ def contest(folder: Path, count: int, steps: list[str], repeats: int) -> Iterato
             project = Project(folder / name)
             shutil.rmtree(project.folder, ignore_errors=True)
             project.folder.mkdir()
-            nodes = _nodes() if name == "ray" else None
+            nodes = nodes_of_ray() if name == "ray" else None
             address = nodes.stdout.readline().strip() if nodes and nodes.stdout else ""
             where = ["--engine", "ray", "--ray-address", address] if nodes else ["--workers", "2"]
             for step in STEPS if "dedup" in steps else ["ingest"]:
@@ -168,10 +136,6 @@ def contest(folder: Path, count: int, steps: list[str], repeats: int) -> Iterato
         if step in steps:
             seconds, spent, own, other = zip(*runs, strict=True)
             yield Line(step, count, name, round(median(seconds), 2), round(median(spent), 2), max(own), max(other))
-
-
-def _nodes() -> subprocess.Popen[str]:
-    return subprocess.Popen([sys.executable, str(NODES)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
 
 
 def main() -> None:

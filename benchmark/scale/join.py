@@ -5,7 +5,8 @@
 Random 64-bit hashes of pictures in eight orientations, a hundredth of them within the radius of another picture's, are
 joined as dedup joins most of its columns (`oriented_pairs`): by one thread, by a thread on each processor, and by tasks
 of the cluster, one for each table. Each contestant is a process of its own that has joined a small column before, so
-that compiled code and the cluster's workers are warm. Seconds are of the join alone. Memory is the kernel's peak of
+that compiled code and the cluster's workers are warm. Seconds are of the join alone; `cpu_seconds` of all processors
+that it kept busy, which other work on the machine changes least. Memory is the kernel's peak of
 resident pages: of the contestant's own process, and of the largest worker (`worker_mb`), of which there is one on each
 node; both hold the libraries that they import.
 
@@ -22,7 +23,6 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -30,9 +30,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from tidy import keep
+from watched import nodes_of_ray, peak, processor, workers
 
 RESULTS = Path(__file__).with_name("results") / "join.csv"
-NODES = Path(__file__).parents[2] / "tests" / "assets" / "ray_nodes.py"
 WAYS = ("one thread", "threads", "cluster")
 NEAR = 0.01
 _WARM = 4_000
@@ -60,44 +60,33 @@ def contest(way: str, file: str, radius: int, address: str) -> None:
 
     join._FEW = 0
     chosen = Engine("ray", address) if way == "cluster" else Engine()
-    workers = 1 if way == "one thread" else None
+    count = 1 if way == "one thread" else None
     hashes = np.load(file)
     with engine.on(chosen):
-        _count(join.oriented_pairs(hashes[:_WARM].copy(), radius, workers=workers))
-        start = time.perf_counter()
-        pairs = _count(join.oriented_pairs(hashes, radius, workers=workers))
-        seconds = time.perf_counter() - start
-        peak = _peak(Path("/proc/self"))
-        largest = max((_peak(place) for place in _workers()), default=0) if way == "cluster" else 0
-    print(json.dumps({"seconds": seconds, "peak_mb": peak, "worker_mb": largest, "pairs": pairs}))
+        _count(join.oriented_pairs(hashes[:_WARM].copy(), radius, workers=count))
+        own = Path("/proc/self")
+        spent, start = _spent(way, own), time.perf_counter()
+        pairs = _count(join.oriented_pairs(hashes, radius, workers=count))
+        seconds, spent = time.perf_counter() - start, _spent(way, own) - spent
+        largest = max((peak(place) for place in workers(None)), default=0) if way == "cluster" else 0
+    told = {"seconds": seconds, "cpu_seconds": spent, "peak_mb": peak(own), "worker_mb": largest, "pairs": pairs}
+    print(json.dumps(told))
+
+
+def _spent(way: str, own: Path) -> float:
+    """CPU seconds so far, those of the cluster's workers with them."""
+    return processor(own) + (sum(processor(place) for place in workers(None)) if way == "cluster" else 0.0)
 
 
 def _count(matches: Any) -> int:
     return sum(len(pairs.first) for pairs in matches)
 
 
-def _workers() -> Iterator[Path]:
-    for place in Path("/proc").glob("[0-9]*"):
-        try:
-            if (place / "cmdline").read_bytes().startswith(b"ray::"):
-                yield place
-        except OSError:
-            continue
-
-
-def _peak(place: Path) -> int:
-    try:
-        lines = (line.split() for line in (place / "status").read_text().splitlines())
-    except OSError:
-        return 0
-    return next((int(words[1]) // 1024 for words in lines if words[:1] == ["VmHWM:"]), 0)
-
-
 def measured(way: str, file: Path, radius: int, repeats: int) -> dict[str, Any]:
     """The median run of one contestant; a cluster is started for each run, so that the peaks of its workers are its."""
     runs = []
     for _ in range(repeats):
-        nodes = _nodes() if way == "cluster" else None
+        nodes = nodes_of_ray() if way == "cluster" else None
         address = nodes.stdout.readline().strip() if nodes and nodes.stdout else ""
         command = [sys.executable, __file__, "--contest", way, str(file), str(radius), address]
         said = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True).stdout
@@ -107,14 +96,11 @@ def measured(way: str, file: Path, radius: int, repeats: int) -> dict[str, Any]:
             nodes.wait(60)
     return {
         "seconds": round(median(run["seconds"] for run in runs), 3),
+        "cpu_seconds": round(median(run["cpu_seconds"] for run in runs), 2),
         "peak_mb": max(run["peak_mb"] for run in runs),
         "worker_mb": max(run["worker_mb"] for run in runs) or "",
         "pairs": runs[0]["pairs"],
     }
-
-
-def _nodes() -> subprocess.Popen[str]:
-    return subprocess.Popen([sys.executable, str(NODES)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
 
 
 def main() -> None:

@@ -60,7 +60,7 @@ def rows(name: str) -> list[dict[str, str]]:
 
 
 def curves() -> dict[str, Curve]:
-    """By name: CPU seconds (the join: seconds) and the peak of memory of the command's own process."""
+    """By name: CPU seconds and the peak of memory of the command's own process."""
     found: dict[str, list[tuple[float, float, float]]] = {}
     for row in rows("engines"):
         words = {"processes": "2 processes", "ray": "2 Ray nodes"}
@@ -69,7 +69,7 @@ def curves() -> dict[str, Curve]:
         if row["unit"] == "images" and row["cpu_seconds"] and "," not in row["step"]:
             found.setdefault(row["step"], []).append(_point(row, "cpu_seconds"))
     for row in rows("join"):
-        found.setdefault(row["step"], []).append(_point(row, "seconds"))
+        found.setdefault(row["step"], []).append(_point(row, "cpu_seconds"))
     return {name: Curve(name, tuple(sorted(points))) for name, points in found.items()}
 
 
@@ -96,7 +96,7 @@ def drawn(known: dict[str, Curve], path: Path) -> None:
             axes.set_yscale("log")
             axes.spines[["top", "right"]].set_visible(False)
             axes.grid(alpha=0.3)
-            axes.set_ylabel("seconds" if "hashes" in title and column == 1 else label)
+            axes.set_ylabel(label)
             axes.set_xlabel(title)
             axes.legend(frameon=False, fontsize=7)
     figure.savefig(path, dpi=150, metadata={"Software": None})
@@ -127,10 +127,11 @@ def steps() -> Iterator[list[str]]:
 
 def join() -> Iterator[list[str]]:
     """The join of near hashes."""
-    yield ["join of hashes in eight orientations", "pictures", "seconds", "peak, MB", "largest worker, MB", "pairs"]
+    yield ["join of hashes in eight orientations", "pictures", "seconds", "of processors", "peak, MB",
+           "largest worker, MB", "pairs"]  # fmt: skip
     for row in rows("join"):
-        yield [row["step"].removeprefix("join, "), f"{int(row['size']):,}", row["seconds"], row["peak_mb"],
-               row["worker_mb"], f"{int(row['pairs']):,}"]  # fmt: skip
+        yield [row["step"].removeprefix("join, "), f"{int(row['size']):,}", row["seconds"], row["cpu_seconds"],
+               row["peak_mb"], row["worker_mb"], f"{int(row['pairs']):,}"]  # fmt: skip
 
 
 def plan(known: dict[str, Curve]) -> Iterator[list[str]]:
