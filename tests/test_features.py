@@ -10,6 +10,7 @@ from PIL import Image
 
 from xqdata import features, manifest, scans
 from xqdata.config import Config
+from xqdata.errors import XqdataError
 from xqdata.hashing import hashes
 from xqdata.ingest import ingest, resolve
 from xqdata.manifest import Project
@@ -69,15 +70,22 @@ def asked(project):
     return scans.located(project, table), table["pixel_hash"].to_pylist(), table["phash"].to_pylist()
 
 
+def phash8(sketches):
+    out = np.zeros((len(sketches.file), 8), np.uint64)
+    for part in sketches.parts():
+        out[part.at] = part.phash8
+    return out
+
+
 def test_each_picture_is_opened_once_and_rows_stay_in_order(project):
     wanted, pixel_hashes, phashes = asked(project)
     seen = []
     first = features.sketches(project, wanted, pixel_hashes, progress=lambda d, t: seen.append((d, t)))
     assert seen[-1] == (5, 5)  # the copy was not opened
-    assert first.phash8[:, 0].tolist() == phashes and not first.unread
+    assert phash8(first)[:, 0].tolist() == phashes and not first.unread
     again = features.sketches(project, wanted[::-1], pixel_hashes[::-1], progress=lambda d, t: seen.append((d, t)))
     assert seen[-1] == (0, 0)
-    assert np.array_equal(again.phash8, first.phash8[::-1]) and np.array_equal(again.thumbs, first.thumbs[::-1])
+    assert np.array_equal(phash8(again), phash8(first)[::-1]) and np.array_equal(again.thumbs, first.thumbs[::-1])
 
 
 def test_a_picture_that_is_gone_is_told_and_looked_for_again(project, tmp_path):
@@ -97,7 +105,50 @@ def test_a_picture_that_is_gone_is_told_and_looked_for_again(project, tmp_path):
 
 def test_a_damaged_cache_is_made_again(project):
     wanted, pixel_hashes, _ = asked(project)
-    first = features.sketches(project, wanted, pixel_hashes)
+    first = features.sketches(project, wanted, pixel_hashes).thumbs
     for path in (project.state / "sketches").rglob("*.arrow"):
         path.write_bytes(b"ARROW1 no more")
-    assert np.array_equal(features.sketches(project, wanted, pixel_hashes).thumbs, first.thumbs)
+    assert np.array_equal(features.sketches(project, wanted, pixel_hashes).thumbs, first)
+
+
+def test_what_a_killed_run_left_half_written_is_made_again(project):
+    wanted, pixel_hashes, _ = asked(project)
+    first = features.sketches(project, wanted, pixel_hashes).thumbs
+    (whole,) = (project.state / "sketches").rglob("*.arrow")
+    data = whole.read_bytes()
+    whole.with_suffix(".tmp").write_bytes(data[: len(data) // 2])
+    whole.write_bytes(data[: len(data) // 2])  # under its final name, as after a power cut
+    seen = []
+    again = features.sketches(project, wanted, pixel_hashes, progress=lambda d, t: seen.append((d, t)))
+    assert seen[-1] == (5, 5) and not again.unread
+    assert np.array_equal(again.thumbs, first)
+
+
+def test_a_shard_that_was_done_twice_counts_once(project):
+    wanted, pixel_hashes, _ = asked(project)
+    first = features.sketches(project, wanted, pixel_hashes)
+    assert len(first.thumbs) == 6
+    (file,) = (project.state / "sketches").rglob("*.arrow")
+    shutil.copy(file, file.with_name("another.arrow"))
+    again = features.sketches(project, wanted, pixel_hashes)
+    assert sorted(np.concatenate([part.at for part in again.parts()]).tolist()) == list(range(6))
+    assert np.array_equal(again.thumbs, first.thumbs) and np.array_equal(phash8(again), phash8(first))
+
+
+def test_a_changed_picture_is_not_taken_for_what_it_was(project, tmp_path):
+    wanted, pixel_hashes, _ = asked(project)
+    before = features.sketches(project, wanted, pixel_hashes).thumbs
+    Image.fromarray(picture(77, 90, 120)).save(tmp_path / "raw/3.png")
+    ingest(project, resolve([str(tmp_path / "raw")], {}), Config(), load(None))
+    wanted, pixel_hashes, phashes = asked(project)
+    after = features.sketches(project, wanted, pixel_hashes)
+    assert phash8(after)[:, 0].tolist() == phashes
+    assert {t.tobytes() for t in after.thumbs} != {t.tobytes() for t in before}
+
+
+def test_a_cache_that_is_emptied_meanwhile_is_one_line(project):
+    wanted, pixel_hashes, _ = asked(project)
+    found = features.sketches(project, wanted, pixel_hashes)
+    shutil.rmtree(project.state / "sketches")
+    with pytest.raises(XqdataError, match=r"gone since this command found it .*; run the command again"):
+        list(found.parts())

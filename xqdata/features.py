@@ -8,21 +8,24 @@ from __future__ import annotations
 
 import shutil
 import uuid
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import cv2
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import xxhash
 from numpy.typing import NDArray
 
 import xqdata
 from xqdata import hashing
 from xqdata.engine import map_shards
+from xqdata.errors import XqdataError
 from xqdata.images import BadImage, Page
 from xqdata.manifest import Project
 from xqdata.scans import Scan, witnesses
@@ -50,21 +53,54 @@ Progress = Callable[[int, int], None]
 
 
 @dataclass(frozen=True)
-class Sketches:
-    """Of n pictures, in the order that was asked for. Rows of pictures that could not be opened hold zeros.
+class Part:
+    """Sketches of k pictures.
 
-    `phash8`, `crop8`: (n, 8) uint64, ImageHash's phash of the picture, and of its content without the air around it, in
-    the orders of ORIENTATIONS (column 0 as it is). `thumbs`: (n, SIDE, SIDE) uint8, how dark each place is: 0 in air,
-    255 at the picture's darkest. `shingles`: of every picture after the other, those of picture i from `starts`[i] to
-    `starts`[i + 1]; see `xqdata.shingles`. `unread`: why, by position.
+    `at`: (k,) int64, their positions in what was asked for. `phash8`, `crop8`: (k, 8) uint64, ImageHash's phash of the
+    picture, and of its content without the air around it, in the orders of ORIENTATIONS (column 0 as it is). `thumbs`:
+    (k, SIDE, SIDE) uint8, how dark each place is: 0 in air, 255 at the picture's darkest. `shingles`: uint64, of every
+    picture after the other, `counts`, (k,) int64, of each; see `xqdata.shingles`.
     """
 
+    at: NDArray[np.int64]
     phash8: NDArray[np.uint64]
     crop8: NDArray[np.uint64]
     thumbs: NDArray[np.uint8]
     shingles: NDArray[np.uint64]
-    starts: NDArray[np.int64]
+    counts: NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class Sketches:
+    """Of n pictures, which stay on disk until they are read.
+
+    `files` of the cache; `file` and `row`, (n,) int64: in which of them, and where in it, each picture's sketch is, in
+    the order that was asked for; -1 where it could not be opened. `unread`: why, by position.
+    """
+
+    files: tuple[Path, ...]
+    file: NDArray[np.int64]
+    row: NDArray[np.int64]
     unread: dict[int, str]
+
+    def parts(self) -> Iterator[Part]:
+        """All sketches but the unread, each once, a file at a time.
+
+        Raises XqdataError where a file is gone since it was found, as when somebody empties the cache.
+        """
+        order = np.lexsort((self.row, self.file))
+        order = order[self.file[order] >= 0]
+        for at in np.split(order, np.flatnonzero(np.diff(self.file[order])) + 1):
+            if len(at):
+                yield _part(self.files[self.file[at[0]]], self.row[at], at)
+
+    @cached_property
+    def thumbs(self) -> NDArray[np.uint8]:
+        """(n, SIDE, SIDE) uint8, zeros where a picture is unread. Raises as `parts` does."""
+        out = np.zeros((len(self.file), SIDE, SIDE), np.uint8)
+        for part in self.parts():
+            out[part.at] = part.thumbs
+        return out
 
 
 def sketches(
@@ -78,9 +114,10 @@ def sketches(
     """Sketch every scan; pictures of equal pixels, and those that an earlier run sketched, are not opened again."""
     versions = f"{_VERSION} {xqdata.__version__} {cv2.__version__}"
     store = project.state / "sketches" / xxhash.xxh3_64_hexdigest(versions.encode())
-    stored = sorted(store.glob("*.arrow"))
-    done = set(_load(stored)["pixel_hash"].to_pylist())
-    waiting = {h: s for h, s in zip(pixel_hashes, scans, strict=True) if h not in done}
+    stored = {path: _hashes(path) for path in sorted(store.glob("*.arrow"))}
+    asked = pa.array(pixel_hashes, pa.string())
+    done = pc.is_in(asked, value_set=_joined(stored)).to_pylist()
+    waiting = {h: s for h, s, known in zip(pixel_hashes, scans, done, strict=True) if not known}
     work = list(waiting.items())
     shards = [_Shard(tuple(work[i : i + _SHARD]), store) for i in range(0, len(work), _SHARD)]
     count = 0
@@ -90,14 +127,14 @@ def sketches(
     sees = [] if few else witnesses(project, scans)
     with closing(map_shards(_sketch_shard, shards, workers=1 if few else workers, sees=sees)) as finished:
         for shard, (file, failed) in finished:
-            stored.append(file)  # by name: a network file system may list a folder as it was a while ago
+            stored[file] = _hashes(file)  # by name: a network file system may list a folder as it was a while ago
             unread |= failed
             count += len(shard.work)
             progress(count, len(work))
     for other in store.parent.glob("*"):
         if other != store:  # of other versions
             shutil.rmtree(other, ignore_errors=True)
-    return _aligned(_load(stored), pixel_hashes, unread)
+    return _aligned(stored, asked, unread)
 
 
 @dataclass(frozen=True)
@@ -187,36 +224,39 @@ def _cut(grey: Grey, box: tuple[int, int, int, int]) -> Grey:
     return np.ascontiguousarray(grey[top:bottom, left:right])  # type: ignore[return-value]
 
 
-def _load(stored: Iterable[Path]) -> pa.Table:
-    tables = []
-    for path in stored:
-        try:
-            with pa.memory_map(str(path)) as source:
-                table = pa.ipc.open_file(source).read_all()
-        except (pa.ArrowException, OSError):
-            path.unlink(missing_ok=True)  # damaged: its pictures are sketched again
-            continue
-        if table.schema.equals(SKETCH):
-            tables.append(table)
-    return pa.concat_tables(tables) if tables else SKETCH.empty_table()
+def _hashes(path: Path) -> pa.Array:
+    """The pixel hashes of a file's sketches, in their order; none of a damaged one: its pictures are sketched again."""
+    try:
+        with pa.memory_map(str(path)) as source:
+            table = pa.ipc.open_file(source).read_all()
+            told = table["pixel_hash"].to_pylist() if table.schema.equals(SKETCH) else []
+    except (pa.ArrowException, OSError):
+        path.unlink(missing_ok=True)
+        told = []
+    return pa.array(told, pa.string())  # a copy: what is mapped would hold on to every file
 
 
-def _aligned(known: pa.Table, pixel_hashes: Sequence[str], failed: Mapping[str, str]) -> Sketches:
-    place = {h: i for i, h in enumerate(known["pixel_hash"].to_pylist())}
-    at = [place.get(h) for h in pixel_hashes]
-    unread = {i: failed.get(pixel_hashes[i], "not sketched") for i, where in enumerate(at) if where is None}
-    n = len(at)
-    if not known.num_rows:
-        known = pa.Table.from_pylist([{"pixel_hash": "", "phash8": [0] * 8, "crop8": [0] * 8,
-                                       "thumb": bytes(SIDE * SIDE), "shingles": []}], schema=SKETCH)  # fmt: skip
-    rows = known.take(pa.array([where or 0 for where in at], pa.int64()))
-    hashes = [np.asarray(rows[c].combine_chunks().flatten()).reshape(n, 8).copy() for c in ("phash8", "crop8")]
-    thumbs = np.frombuffer(b"".join(rows["thumb"].to_pylist()), np.uint8).reshape(n, SIDE, SIDE).copy()
-    for i in unread:
-        for values in (*hashes, thumbs):
-            values[i] = 0
-    kept = rows["shingles"].combine_chunks()
-    starts = np.append(0, np.cumsum([0 if i in unread else len(s) for i, s in enumerate(kept)])).astype(np.int64)
-    told = [s.values.to_numpy() for i, s in enumerate(kept) if i not in unread]
-    shared = np.concatenate([np.zeros(0, np.uint64), *told])
-    return Sketches(hashes[0], hashes[1], thumbs, shared, starts, unread)
+def _joined(stored: Mapping[Path, pa.Array]) -> pa.Array:
+    return pa.concat_arrays([pa.array([], pa.string()), *stored.values()])
+
+
+def _aligned(stored: Mapping[Path, pa.Array], asked: pa.Array, failed: Mapping[str, str]) -> Sketches:
+    place = pc.index_in(asked, value_set=_joined(stored)).fill_null(-1).to_numpy().astype(np.int64)
+    ends = np.cumsum([0, *map(len, stored.values())])
+    file = np.where(place < 0, -1, np.searchsorted(ends, place, side="right") - 1)
+    unread = {int(i): failed.get(asked[i].as_py(), "not sketched") for i in np.flatnonzero(place < 0)}
+    return Sketches(tuple(stored), file, np.where(place < 0, -1, place - ends[file]), unread)
+
+
+def _part(path: Path, rows: NDArray[np.int64], at: NDArray[np.int64]) -> Part:
+    try:
+        with pa.memory_map(str(path)) as source:
+            table = pa.ipc.open_file(source).read_all().take(pa.array(rows)).combine_chunks()
+    except (pa.ArrowException, OSError) as error:
+        told = f"a sketch is gone since this command found it ({error})"
+        raise XqdataError(told, where=str(path), hint="run the command again") from error
+    phash8, crop8 = (np.asarray(table[name].combine_chunks().flatten()).reshape(-1, 8) for name in ("phash8", "crop8"))
+    thumbs = np.frombuffer(b"".join(table["thumb"].to_pylist()), np.uint8).reshape(-1, SIDE, SIDE)
+    shared = table["shingles"].combine_chunks()
+    counts = np.asarray(pc.list_value_length(shared)).astype(np.int64)
+    return Part(at, phash8, crop8, thumbs, np.asarray(shared.flatten()), counts)

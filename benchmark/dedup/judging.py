@@ -309,27 +309,30 @@ def stages(case: Case, shares: Shares, workers: int) -> None:
     log = labels.log(case.project)
     known = whole._Known.of(case.project, whole.present(case.project, taxonomy.load(None), log))
     result = whole.Result({}, len(known.rows))
-    speakers = whole._speakers(known, whole._gone(known, result))
+    speakers = whole._speakers(known, whole._gone(case.project, known, result))
     sketches = whole._sketches(case.project, known, speakers, options, result)
     wanted, kinds = _wanted(case, known, speakers)
     seen = {name: np.zeros(len(wanted), bool) for name in propose.CHANNELS}
     passed = {name: np.zeros(len(wanted), bool) for name in propose.CHANNELS}
     copy = np.isin(kinds, _COPY_CODES)
-    filtered = propose._filtered
+    cut, filtered = propose._pieces, propose._filtered
 
-    def spy(pictures: Any, gates: Any, batch: Any, channel: int, workers: int | None) -> Any:
-        survivors = filtered(pictures, gates, batch, channel, workers)
-        a, b, _, _, for_copy, for_tie, for_window, _ = survivors
-        name = propose.CHANNELS[channel]
-        seen[name] |= np.isin(wanted, batch.a * len(speakers) + batch.b)
-        kept = a * len(speakers) + b
-        as_copy = np.isin(wanted, kept[for_copy | for_window])
-        as_tie = np.isin(wanted, kept[for_tie | for_window])
-        passed[name] |= np.where(copy, as_copy, as_tie)
-        return survivors
+    def seeing(pictures: Any, batch: Any, channel: int) -> Any:
+        seen[propose.CHANNELS[channel]] |= np.isin(wanted, batch.a * len(speakers) + batch.b)
+        return cut(pictures, batch, channel)
 
-    with mock.patch.object(propose, "_filtered", spy):
-        whole._proposed(known, speakers, sketches, manifest.read(case.project, "masks"), options, result)
+    def passing(*arguments: Any) -> Any:
+        for piece, survivors in filtered(*arguments):
+            a, b, _, _, for_copy, for_tie, for_window, _ = survivors
+            kept = a * len(speakers) + b
+            as_copy = np.isin(wanted, kept[for_copy | for_window])
+            as_tie = np.isin(wanted, kept[for_tie | for_window])
+            passed[propose.CHANNELS[piece.channel]] |= np.where(copy, as_copy, as_tie)
+            yield piece, survivors
+
+    with mock.patch.object(propose, "_pieces", seeing), mock.patch.object(propose, "_filtered", passing):
+        foregrounds = whole._Foregrounds(known, manifest.read(case.project, "masks"))
+        whole._proposed(case.project, known, speakers, sketches, foregrounds, options, result)
     proposed, through = np.any(list(seen.values()), axis=0), np.any(list(passed.values()), axis=0)
     linked, joined = _verified(case, known, speakers, wanted, copy)
     for code in np.unique(kinds):

@@ -15,7 +15,7 @@ from xqdata import labels, manifest
 from xqdata.config import Config
 from xqdata.dedup import run
 from xqdata.dedup.run import Options, dedup
-from xqdata.errors import InputError
+from xqdata.errors import InputError, LockedError
 from xqdata.ingest import ingest, resolve
 from xqdata.labels import Event
 from xqdata.manifest import Project
@@ -87,6 +87,37 @@ def test_running_again_changes_nothing(simulated, result):
     again = dedup(simulated, TAXONOMY, COPIES_ONLY)
     for name, table in result.tables.items():
         assert again.tables[name].equals(table)
+
+
+def test_what_a_killed_run_left_changes_nothing(simulated, result, monkeypatch):
+    """Its pictures of another order, cut off; and a run that ends in the midst leaves none of its own."""
+    left = simulated.state / "dedup" / "0123"
+    left.mkdir(parents=True)
+    for name in ("thumbs", "foregrounds", "patches-0"):
+        (left / name).write_bytes(b"\7" * 5000)
+    with monkeypatch.context() as patch, pytest.raises(KeyError):
+        patch.setattr(run, "propose", lambda *_, **__: {}["killed"])
+        dedup(simulated, TAXONOMY, COPIES_ONLY)
+    assert not (simulated.state / "dedup").exists()
+    left.mkdir(parents=True)
+    again = dedup(simulated, TAXONOMY, COPIES_ONLY)
+    assert all(again.tables[name].equals(table) for name, table in result.tables.items())
+    assert not (simulated.state / "dedup").exists()
+
+
+def test_another_run_at_once_is_refused_and_takes_nothing_away(simulated, monkeypatch):
+    seen = []
+
+    def meanwhile(*arguments, **options):
+        with pytest.raises(LockedError):
+            dedup(simulated, TAXONOMY, COPIES_ONLY)
+        seen.extend(path.name for path in (simulated.state / "dedup").rglob("*") if path.is_file())
+        return propose(*arguments, **options)
+
+    propose = run.propose
+    monkeypatch.setattr(run, "propose", meanwhile)
+    dedup(simulated, TAXONOMY, COPIES_ONLY)
+    assert {"thumbs", "foregrounds"} <= set(seen)
 
 
 def test_a_verdict_wins_over_the_machine(simulated, result):

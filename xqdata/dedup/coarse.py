@@ -3,19 +3,15 @@
 
 from __future__ import annotations
 
-from concurrent.futures import ThreadPoolExecutor
-
 import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from xqdata.engine import default_workers
 from xqdata.features import SIDE
 from xqdata.schema import ORIENTATIONS
 
 # How far a trimmed copy may lie off: pixels of a thumbnail, and stretch.
 _SHIFT, _STRETCH, _STEPS = 2.5, 0.06, 4
-_SPAN = 256
 
 
 def correlations(
@@ -26,7 +22,7 @@ def correlations(
     `thumbs`: (n, SIDE, SIDE) uint8; `a`, `b`, `orientation`: (pairs,). Returns (pairs,) float32, -1 to 1; 0 where
     either thumbnail is of one value.
     """
-    flat = thumbs.reshape(len(thumbs), -1)
+    flat = thumbs.reshape(len(thumbs), SIDE * SIDE)
     mean, spread = np.empty(len(flat)), np.empty(len(flat))
     _moments(flat, mean, spread)
     out = np.empty(len(a), np.float32)
@@ -35,21 +31,14 @@ def correlations(
 
 
 def aligned(
-    thumbs: NDArray[np.uint8],
-    a: NDArray[np.int64],
-    b: NDArray[np.int64],
-    orientation: NDArray[np.int8],
-    workers: int | None = None,
+    thumbs: NDArray[np.uint8], a: NDArray[np.int64], b: NDArray[np.int64], orientation: NDArray[np.int8]
 ) -> NDArray[np.float32]:
     """The same correlations after the turned b was shifted and stretched a little to lie on a.
 
     What was trimmed by a few percent lies a pixel off, which costs small things most of their correlation.
     """
     out = np.empty(len(a), np.float32)
-    places = _places()
-    spans = [slice(i, i + _SPAN) for i in range(0, len(a), _SPAN)]
-    with ThreadPoolExecutor(workers or default_workers()) as pool:  # compiled code lets go of the interpreter
-        list(pool.map(lambda s: _align(thumbs, a[s], b[s], orientation[s], places, out[s]), spans))
+    _align(thumbs, a, b, orientation, _places(), out)
     return out
 
 

@@ -71,18 +71,20 @@ def compare(
 ) -> Generator[Outcome, None, None]:
     """The verdict on each pair, in no particular order.
 
-    `masks`: run lengths of foregrounds, by place. `sees`: as of `map_shards`.
+    `masks`: run lengths of foregrounds, by place. `sees`: as of `map_shards`. Pairs and masks are asked for when their
+    turn comes, so neither need be held in memory.
     """
-    ordered = _neighbourly(pairs, len(scans))
-    shards = [_shard(ordered[i : i + _SHARD], scans, masks) for i in range(0, len(ordered), _SHARD)]
+    order = _neighbourly(pairs, len(scans)).tolist()
+    parts = (order[i : i + _SHARD] for i in range(0, len(order), _SHARD))
+    shards = (_shard([pairs[n] for n in part], scans, masks) for part in parts)
     done = 0
-    progress(0, len(ordered))
-    few = len(ordered) < _SHARD
+    progress(0, len(order))
+    few = len(order) < _SHARD
     with closing(map_shards(_compare_shard, shards, workers=1 if few else workers, sees=sees)) as finished:
         for shard, outcomes in finished:
             yield from outcomes
             done += len(shard.pairs)
-            progress(done, len(ordered))
+            progress(done, len(order))
 
 
 def _shard(pairs: Sequence[Pair], scans: Sequence[Scan], masks: Mapping[int, str]) -> _Shard:
@@ -91,16 +93,16 @@ def _shard(pairs: Sequence[Pair], scans: Sequence[Scan], masks: Mapping[int, str
     return _Shard(tuple(pairs), {p: scans[p] for p in places}, known)
 
 
-def _neighbourly(pairs: Sequence[Pair], pictures: int) -> list[Pair]:
-    """The pairs in an order in which a picture's pairs lie close together, so that it is opened once or twice."""
+def _neighbourly(pairs: Sequence[Pair], pictures: int) -> NDArray[np.int64]:
+    """The pairs, by number, in an order in which a picture's lie close together: it is opened once or twice."""
     if not pairs:
-        return []
-    ends = np.array([(p.a, p.b) for p in pairs])
+        return np.zeros(0, np.int64)
+    ends = np.fromiter(((p.a, p.b) for p in pairs), np.dtype((np.int64, 2)), len(pairs))
     graph = coo_array((np.ones(len(ends), np.int8), (ends[:, 0], ends[:, 1])), shape=(pictures, pictures))
     place = np.empty(pictures, np.int64)
     place[reverse_cuthill_mckee((graph + graph.T).tocsr(), symmetric_mode=True)] = np.arange(pictures)
     near = np.sort(place[ends], axis=1)
-    return [pairs[i] for i in np.lexsort((near[:, 1], near[:, 0]))]
+    return np.lexsort((near[:, 1], near[:, 0]))
 
 
 def _compare_shard(shard: _Shard) -> list[Outcome]:

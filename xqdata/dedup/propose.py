@@ -6,9 +6,11 @@ The others are there for what it misses: a small change that moves many of its f
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
+from contextlib import closing
 from dataclasses import dataclass, field
-from typing import Any
+from pathlib import Path
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,6 +18,10 @@ from numpy.typing import NDArray
 from xqdata.dedup.census import census
 from xqdata.dedup.coarse import aligned, correlations
 from xqdata.dedup.join import distance256, oriented_pairs, pairs_within
+from xqdata.dedup.pictures import Pictures
+from xqdata.dedup.streams import in_threads
+from xqdata.dedup.thumbs import Thumbs
+from xqdata.engine import Bound, chosen, default_workers, map_shards
 
 Rows = NDArray[np.int64]
 
@@ -26,35 +32,12 @@ _RADIUS_256 = 19
 _WORD_RADIUS = 4
 _DESCRIPTOR_SIDE = 16
 _CHUNK = 2048
-_COMMON = 24
-_BATCH = 1 << 20
-
-
-@dataclass(frozen=True)
-class Pictures:
-    """What is known of n pictures, row by row.
-
-    `phash8`, `content8`, `foreground8`: (n, 8) uint64, the hash of the picture, of what is not air, and of what is not
-    container, in all orientations; `has_foreground`: (n,) bool. `phash256`: (n, 4) uint64. `thumbs`,
-    `foreground_thumbs`: (n, side, side) uint8. `informative`: (n,) bool, false for pictures that show next to nothing.
-    `machine`: (n,) int64, equal for one scanner, view and channel. `order`: (n,) float64, time or running number, NaN
-    where unknown. `scan`: (n,) int64, equal for one scan_id, -1 where unknown. `shingles`, `starts`: as in
-    `features.Sketches`.
-    """
-
-    phash8: NDArray[np.uint64]
-    content8: NDArray[np.uint64]
-    foreground8: NDArray[np.uint64]
-    has_foreground: NDArray[np.bool_]
-    phash256: NDArray[np.uint64]
-    thumbs: NDArray[np.uint8]
-    foreground_thumbs: NDArray[np.uint8]
-    informative: NDArray[np.bool_]
-    machine: NDArray[np.int64]
-    order: NDArray[np.float64]
-    scan: NDArray[np.int64]
-    shingles: NDArray[np.uint64]
-    starts: NDArray[np.int64]
+# Likenesses of descriptors that are held at once.
+_BLOCK = _CHUNK * _CHUNK
+# Pairs that are filtered at once: their low-resolution pictures take up to 16 MB.
+_PIECE = 1024
+# Below this many pictures, sending pairs to a cluster takes longer than filtering them here.
+_FEW = 50_000
 
 
 @dataclass(frozen=True)
@@ -113,10 +96,35 @@ class _Batch:
     orientation: NDArray[np.int8]
 
 
-def propose(pictures: Pictures, gates: Gates = Gates(), *, workers: int | None = None) -> Candidates:
+class _Piece(NamedTuple):
+    """Some pairs of one channel; `known`: whether the foregrounds of both are."""
+
+    channel: int
+    a: Rows
+    b: Rows
+    orientation: NDArray[np.int8]
+    known: NDArray[np.bool_]
+
+
+@dataclass(frozen=True)
+class _Sieve:
+    """What pairs are filtered by, wherever that is done."""
+
+    gates: Gates
+    thumbs: Thumbs
+    foreground_thumbs: Thumbs
+
+
+_Survivors = tuple[NDArray[Any], ...]
+
+
+def propose(
+    pictures: Pictures, gates: Gates = Gates(), *, workers: int | None = None, sees: Sequence[Path] = ()
+) -> Candidates:
     """All candidate pairs of `pictures`.
 
-    Pairs stream through the filters in batches, so memory grows with what passes.
+    Pairs stream through the filters, so memory grows with what passes. `sees`: as of `map_shards`. Raises XqdataError
+    where low-resolution pictures are gone meanwhile.
     """
     radius = _affordable(pictures, gates)
     crowds: list[Rows] = []
@@ -133,18 +141,38 @@ def propose(pictures: Pictures, gates: Gates = Gates(), *, workers: int | None =
         "phash256": _wide(pictures, workers),
         "neighbour": _neighbours(pictures, gates.window),
         "descriptor": _nearest(pictures, gates),
-        "shingles": iter([_windows(pictures, gates.shared)]),
+        "shingles": _windows(pictures, gates.shared),
     }
     proposed = dict.fromkeys(CHANNELS, 0)
     passed = dict.fromkeys(CHANNELS, 0)
-    kept: list[tuple[NDArray[Any], ...]] = []
-    for channel, stream in streams.items():
-        for batch in stream:
-            proposed[channel] += len(batch.a)
-            survivors = _filtered(pictures, gates, batch, CHANNELS.index(channel), workers)
-            passed[channel] += len(survivors[0])
+    kept: list[_Survivors] = [_nothing()]
+
+    def pieces() -> Iterator[_Piece]:
+        for channel, name in enumerate(CHANNELS):
+            for batch in streams[name]:
+                proposed[name] += len(batch.a)
+                yield from _pieces(pictures, batch, channel)
+
+    sieve = _Sieve(gates, pictures.thumbs, pictures.foreground_thumbs)
+    with closing(_filtered(sieve, pieces(), len(pictures.scan), workers, sees)) as finished:
+        for piece, survivors in finished:
+            passed[CHANNELS[piece.channel]] += len(survivors[0])
             kept.append(survivors)
     return _merged(kept, proposed, passed, radius, crowds)
+
+
+def _filtered(
+    sieve: _Sieve, pieces: Iterator[_Piece], pictures: int, workers: int | None, sees: Sequence[Path]
+) -> Generator[tuple[_Piece, _Survivors], None, None]:
+    """What passes of each piece, in any order: from threads of this process, whose compiled code lets go of the
+    interpreter, or from the cluster.
+    """
+    if chosen().is_cluster and workers != 1 and pictures >= _FEW:
+        files = [sieve.thumbs.path, sieve.foreground_thumbs.path]
+        yield from map_shards(Bound(_sifted, sieve), pieces, workers=workers, sees=[*sees, *files])
+    else:
+        count = default_workers() if workers is None else workers
+        yield from in_threads(lambda piece: [(piece, _sifted(sieve, piece))], pieces, count)
 
 
 def _affordable(pictures: Pictures, gates: Gates) -> int:
@@ -193,70 +221,79 @@ def _nearest(pictures: Pictures, gates: Gates) -> Iterator[_Batch]:
         return
     points = _descriptors(pictures, rows)
     count = min(gates.nearest, len(rows) - 1)
-    for start in range(0, len(rows), _CHUNK):
-        block = points[start : start + _CHUNK] @ points.T
+    step = max(1, min(_CHUNK, _BLOCK // len(rows)))
+    for start in range(0, len(rows), step):
+        block = points[start : start + step] @ points.T
         block[np.arange(len(block)), np.arange(start, start + len(block))] = -np.inf
-        near = np.argpartition(-block, count - 1, axis=1)[:, :count].ravel()
+        near = np.argpartition(np.negative(block, out=block), count - 1, axis=1)[:, :count].ravel()
         a, b = rows[np.repeat(np.arange(start, start + len(block)), count)], rows[near]
         yield _Batch(np.minimum(a, b), np.maximum(a, b), np.zeros(len(a), np.int8))
 
 
 def _descriptors(pictures: Pictures, rows: Rows) -> NDArray[np.float32]:
     """Unit vectors (rows, 256): the thumbnail, or its foreground where that is known, on a coarse grid."""
-    thumbs = np.where(
-        pictures.has_foreground[rows, None, None], pictures.foreground_thumbs[rows], pictures.thumbs[rows]
-    )
-    factor = thumbs.shape[1] // _DESCRIPTOR_SIDE
-    shape = (len(rows), _DESCRIPTOR_SIDE, factor, _DESCRIPTOR_SIDE, factor)
-    points = thumbs.reshape(shape).mean(axis=(2, 4), dtype=np.float32).reshape(len(rows), -1)
+    points = np.empty((len(rows), _DESCRIPTOR_SIDE**2), np.float32)
+    for start in range(0, len(rows), _CHUNK):
+        some, into = rows[start : start + _CHUNK], points[start : start + _CHUNK]
+        known = pictures.has_foreground[some]
+        for thumbs, which in ((pictures.thumbs, ~known), (pictures.foreground_thumbs, known)):
+            into[which] = _coarse(thumbs.take(some[which]))
     points -= points.mean(1, keepdims=True)
     return np.asarray(points / np.maximum(np.linalg.norm(points, axis=1, keepdims=True), 1e-6))
 
 
-def _windows(pictures: Pictures, shared: int) -> _Batch:
+def _coarse(thumbs: NDArray[np.uint8]) -> NDArray[np.float32]:
+    factor = thumbs.shape[1] // _DESCRIPTOR_SIDE
+    tiles = thumbs.reshape(len(thumbs), _DESCRIPTOR_SIDE, factor, _DESCRIPTOR_SIDE, factor)
+    return np.asarray(tiles.mean(axis=(2, 4), dtype=np.float32).reshape(len(thumbs), _DESCRIPTOR_SIDE**2))
+
+
+def _windows(pictures: Pictures, shared: int) -> Iterator[_Batch]:
     """Pictures that have `shared` or more patches of equal pixels in common: windows of one scan."""
-    owner = np.repeat(np.arange(len(pictures.starts) - 1), np.diff(pictures.starts))
-    order = np.argsort(pictures.shingles, kind="stable")
-    hashes, owner = pictures.shingles[order], owner[order]
-    bounds = np.append(np.flatnonzero(np.diff(hashes, prepend=~hashes[:1])), len(hashes))
-    sizes = np.diff(bounds)
-    # A patch that very many pictures have is no noise: an empty stretch, a logo, burnt-in text.
-    keys = []
-    for size in np.unique(sizes[(sizes > 1) & (sizes <= _COMMON)]):
-        groups = owner[bounds[:-1][sizes == size][:, None] + np.arange(size)]
-        first, second = np.triu_indices(size, 1)
-        keys.append((groups[:, first] * len(pictures.starts) + groups[:, second]).ravel())
-    pairs, counts = np.unique(np.concatenate([np.zeros(0, np.int64), *keys]), return_counts=True)
-    a, b = np.divmod(pairs[counts >= shared], len(pictures.starts))
-    return _Batch(a, b, np.zeros(len(a), np.int8))
+    a, b = pictures.patches.shared(shared)
+    yield _Batch(a, b, np.zeros(len(a), np.int8))
 
 
-def _filtered(
-    pictures: Pictures, gates: Gates, batch: _Batch, channel: int, workers: int | None
-) -> tuple[NDArray[Any], ...]:
-    a, b, orientation = batch.a, batch.b, batch.orientation
+def _pieces(pictures: Pictures, batch: _Batch, channel: int) -> Iterator[_Piece]:
     # Views and energies of one scan are never copies unless their pixels agree, which hashes have told already.
-    apart = (pictures.scan[a] != pictures.scan[b]) | (pictures.scan[a] < 0)
-    a, b, orientation = a[apart], b[apart], orientation[apart]
+    apart = (pictures.scan[batch.a] != pictures.scan[batch.b]) | (pictures.scan[batch.a] < 0)
+    a, b, orientation = batch.a[apart], batch.b[apart], batch.orientation[apart]
+    known = pictures.has_foreground[a] & pictures.has_foreground[b]
+    for low in range(0, len(a), _PIECE):
+        part = slice(low, low + _PIECE)
+        yield _Piece(channel, a[part], b[part], orientation[part], known[part])
+
+
+def _sifted(sieve: _Sieve, piece: _Piece) -> _Survivors:
+    """Wherever it is done: the pairs that are alike at low resolution, as columns of `_merged`."""
+    gates, (channel, a, b, orientation, known) = sieve.gates, piece
     if channel == CHANNELS.index("shingles"):
         no, yes = np.zeros(len(a), bool), np.ones(len(a), bool)
         return _columns(a, b, orientation, channel, no, no, yes, np.ones(len(a), np.float32))
-    whole = correlations(pictures.thumbs, a, b, orientation)
+    thumbs, one, two = _opened(sieve.thumbs, a, b)
+    whole = correlations(thumbs, one, two, orientation)
     for_copy = whole >= gates.copy[0]
     near = np.flatnonzero(for_copy)
-    for_copy[near] = aligned(pictures.thumbs, a[near], b[near], orientation[near], workers) >= gates.copy[1]
-    other = int(channel != CHANNELS.index("neighbour"))
-    known = pictures.has_foreground[a] & pictures.has_foreground[b]
+    for_copy[near] = aligned(thumbs, one[near], two[near], orientation[near]) >= gates.copy[1]
     # Where foregrounds are known they decide: two bags in one kind of basket are alike as wholes.
-    fore = np.where(known, correlations(pictures.foreground_thumbs, a, b, orientation), whole)
-    least = np.where(known, gates.tie[other], gates.tie_whole[other])
-    for_tie = (orientation == 0) & (fore >= least - gates.slack)
-    near = np.flatnonzero(for_tie)
-    laid = aligned(pictures.foreground_thumbs, a[near], b[near], orientation[near], workers)
-    for_tie[near] = np.where(known[near], laid, fore[near]) >= least[near]
+    other = int(channel != CHANNELS.index("neighbour"))
+    least, least_whole = np.float64(gates.tie[other]), np.float64(gates.tie_whole[other])
+    for_tie = (orientation == 0) & ~known & (whole >= least_whole)
+    fore = np.flatnonzero(known & (orientation == 0))
+    thumbs, one, two = _opened(sieve.foreground_thumbs, a[fore], b[fore])
+    upright = np.zeros(len(fore), np.int8)
+    near = np.flatnonzero(correlations(thumbs, one, two, upright) >= least - gates.slack)
+    for_tie[fore[near]] = aligned(thumbs, one[near], two[near], upright[near]) >= least
     kept = for_copy | for_tie
     no = np.zeros(int(kept.sum()), bool)
     return _columns(a[kept], b[kept], orientation[kept], channel, for_copy[kept], for_tie[kept], no, whole[kept])
+
+
+def _opened(thumbs: Thumbs, a: Rows, b: Rows) -> tuple[NDArray[np.uint8], Rows, Rows]:
+    """The pictures of some pairs, each once, and which of them each pair is of."""
+    numbers, place = np.unique(np.concatenate([a, b]), return_inverse=True)
+    one, two = np.split(place, 2)
+    return thumbs.take(numbers), one, two
 
 
 def _columns(
@@ -265,12 +302,17 @@ def _columns(
     orientation: NDArray[np.int8],
     channel: int,
     *uses_and_likeness: NDArray[Any],
-) -> tuple[NDArray[Any], ...]:
+) -> _Survivors:
     return a, b, orientation, np.full(len(a), 1 << channel, np.uint8), *uses_and_likeness
 
 
+def _nothing() -> _Survivors:
+    rows, no = np.zeros(0, np.int64), np.zeros(0, bool)
+    return _columns(rows, rows, np.zeros(0, np.int8), 0, no, no, no, np.zeros(0, np.float32))
+
+
 def _merged(
-    kept: Sequence[tuple[NDArray[Any], ...]],
+    kept: Sequence[_Survivors],
     proposed: dict[str, int],
     passed: dict[str, int],
     radius: int,

@@ -3,49 +3,42 @@
 from __future__ import annotations
 
 import json
+import shutil
 import time
+import uuid
 from collections import Counter
-from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Container, Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property
+from pathlib import Path
 from typing import Any
 
-import cv2
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from xqdata import containers, features, labels, manifest, memory, scans, schema
-from xqdata.containers.rle import unrle
-from xqdata.dedup import cluster
+from xqdata.dedup import cluster, pictures
 from xqdata.dedup.cluster import Chain, Policy
 from xqdata.dedup.compare import Outcome, Pair, compare
-from xqdata.dedup.propose import CHANNELS, Candidates, Gates, Pictures, propose
+from xqdata.dedup.propose import CHANNELS, Candidates, Gates, propose
 from xqdata.dedup.verify import ONE_SCAN
-from xqdata.features import SIDE, Sketches
+from xqdata.features import Sketches
 from xqdata.manifest import Origin, Project
 from xqdata.scans import Scan
 from xqdata.schema import COPY_KINDS, ORIENTATIONS
 from xqdata.taxonomy import Taxonomy
 
-# Below this standard deviation of grey values, as a share of their range, a picture shows next to nothing.
-_LEAST_CONTRAST = 0.004
-_BLUR = 0.8  # pixels of a thumbnail
 _BATCH = 1 << 14
-# What images are proposed by; and all that is read of them.
-_PROPOSING = ("phash256", "std", "root", "scanner_serial", "scanner_model", "view", "channel", "acquired_at",
-              "sequence", "scan_id")  # fmt: skip
+# All that is read of images.
 _MORE = ("missing", "objects", "phash", "pixel_hash", "sha256")
-_COLUMNS = list(dict.fromkeys([*scans.COLUMNS, *_PROPOSING, *cluster.COLUMNS, *_MORE]))
+_COLUMNS = list(dict.fromkeys([*scans.COLUMNS, *pictures.COLUMNS, *cluster.COLUMNS, *_MORE]))
 _TORN = "alike, but a copy of one of them differs from a copy of the other"
 
 # Of the clusters alone, by benchmark/scale, to 10^6 images: whatever else a run holds comes on top.
 MEMORY = memory.Rate(300 * 10**6, 1560)
-
-# Scans that agree in these were made one after another.
-_MACHINE = ("root", "scanner_serial", "scanner_model", "view", "channel")
 
 Progress = Callable[[str, int, int], None]
 Row = dict[str, Any]
@@ -117,10 +110,13 @@ def dedup(project: Project, taxonomy: Taxonomy, options: Options = Options()) ->
         with _timed(result, "taking containers away"):
             masks = _masks(project, options)
         with _timed(result, "proposing"):
-            candidates = _proposed(known, speakers, sketches, masks, options, result)
-        with _timed(result, "comparing"):
-            outcomes = _compared(project, known, candidates, options, result)
-        links, undecided = _judged(known, outcomes, exact, result)
+            foregrounds = _Foregrounds(known, masks)
+            pairs = _proposed(project, known, speakers, sketches, foregrounds, options, result)
+        with (
+            _timed(result, "comparing"),
+            closing(_compared(project, known, pairs, foregrounds, options, result)) as outcomes,
+        ):
+            links, undecided = _judged(known, outcomes, exact, result)
         differ = {pair for pair, row in undecided.items() if row["reason"].startswith(ONE_SCAN)}
         told = _overruled(known, log, links, undecided)
         differ = (differ - told.keys()) | {pair for pair, same in told.items() if not same}
@@ -196,19 +192,16 @@ class _Known:
         """The ids by place."""
         return list(self.place)
 
-    def taken(self, places: Sequence[int], columns: Sequence[str]) -> list[Row]:
-        """Some columns of the rows at `places`."""
+    def taken(self, places: Sequence[int], columns: Sequence[str]) -> Iterator[Row]:
+        """Some columns of the rows at `places`, made when they are asked for."""
         assert isinstance(self.rows, _Rows)
-        found: list[Row] = self.rows.table.select(columns).take(pa.array(places, pa.int64())).to_pylist()
-        return found
+        some = self.rows.table.select(columns)
+        for start in range(0, len(places), _BATCH):
+            yield from some.take(pa.array(places[start : start + _BATCH], pa.int64())).to_pylist()
 
     def pair(self, a: int, b: int) -> IdPair:
         """The ids of two places, the smaller first. Rows stand in the order of their ids."""
         return self.ids[min(a, b)], self.ids[max(a, b)]
-
-
-def _informative(row: Row) -> bool:
-    return row["std"] is None or row["std"] >= _LEAST_CONTRAST
 
 
 def _exact(known: _Known) -> list[tuple[int, int, str]]:
@@ -270,117 +263,106 @@ def _masks(project: Project, options: Options) -> pa.Table:
 
 
 def _proposed(
-    known: _Known, speakers: Sequence[int], sketches: Sketches, masks: pa.Table, options: Options, result: Result
+    project: Project,
+    known: _Known,
+    speakers: Sequence[int],
+    sketches: Sketches,
+    foregrounds: Mapping[int, str],
+    options: Options,
+    result: Result,
 ) -> _Proposed:
-    lengths = dict(zip(masks["image_id"].to_pylist(), masks["rle"].to_pylist(), strict=True))
-    ids = known.ids
-    rle = {n: text for n, i in enumerate(speakers) if (text := lengths.get(ids[i])) is not None}
-    pictures = _pictures(known.taken(speakers, _PROPOSING), sketches, rle)
-    found = propose(pictures, options.gates, workers=options.workers)
+    with _folder(project) as folder:
+        made = pictures.laid_out(
+            lambda columns: known.taken(speakers, columns), sketches, lambda n: foregrounds.get(speakers[n]), folder
+        )
+        sees = scans.witnesses(project, known.scans)
+        found = propose(made, options.gates, workers=options.workers, sees=sees)
     result.proposed, result.passed, result.radius = found.proposed, found.passed, found.radius
     if found.radius < options.gates.radius:
         told = f"pHash within {options.gates.radius} bits proposes more than {options.gates.budget:,} pairs"
         result.notes.append(f"{told}: it is complete within {found.radius} bits only")
     for crowd in found.crowds:
         result.notes.append(f"{len(crowd):,} images share one hash: only the first of them was paired by it")
-    return _Proposed(found, {speakers[n]: text for n, text in rle.items()}, np.asarray(speakers))
+    return _Proposed(found, np.asarray(speakers, np.int64), options.ties)
 
 
-@dataclass(frozen=True)
-class _Proposed:
-    """Candidates, whose rows are places among the speakers; foregrounds by place among all."""
-
-    found: Candidates
-    masks: dict[int, str]
-    speakers: NDArray[np.int64]
-
-    def pairs(self, ties: bool) -> list[Pair]:
-        """The candidates as pairs of places among all images."""
-        found = self.found
-        uses = (found.for_copy, found.for_tie & ties, found.for_window)
-        columns = (self.speakers[found.a], self.speakers[found.b], found.orientation, *uses)
-        return [
-            Pair(a, b, ORIENTATIONS[turned], *use)
-            for a, b, turned, *use in zip(*(column.tolist() for column in columns), strict=True)
-            if any(use)
-        ]
-
-    def proposers(self) -> dict[tuple[int, int], list[str]]:
-        """The channels that proposed each pair of places."""
-        found = self.found
-        ends = zip(self.speakers[found.a].tolist(), self.speakers[found.b].tolist(), strict=True)
-        return {
-            pair: [name for bit, name in enumerate(CHANNELS) if channels >> bit & 1]
-            for pair, channels in zip(ends, found.channels.tolist(), strict=True)
-        }
+@contextmanager
+def _folder(project: Project) -> Iterator[Path]:
+    """An empty folder for what this run alone reads. What killed ones left is removed: the lock is held."""
+    every = project.state / "dedup"
+    shutil.rmtree(every, ignore_errors=True)
+    # A name of its own: another node may still know the files of an earlier run by theirs.
+    folder = every / uuid.uuid4().hex
+    folder.mkdir(parents=True)
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(every, ignore_errors=True)
 
 
-def _pictures(rows: Sequence[Row], sketches: Sketches, masks: Mapping[int, str]) -> Pictures:
-    """What is proposed from: the rows of the speakers, their sketches, and those sketches without the container."""
-    foreground_thumbs = np.zeros_like(sketches.thumbs)
-    foreground8 = np.zeros_like(sketches.phash8)
-    for n, text in masks.items():
-        mask = unrle(text)
-        step = max(1, min(mask.shape) // (4 * SIDE))  # of a large mask every other pixel tells enough
-        shown = cv2.resize(mask[::step, ::step].astype(np.float32), (SIDE, SIDE), interpolation=cv2.INTER_AREA)
-        foreground_thumbs[n] = np.rint(sketches.thumbs[n] * shown)
-        foreground8[n] = features.orientations(foreground_thumbs[n])
-    unread = np.isin(np.arange(len(rows)), list(sketches.unread))
-    has_foreground = np.zeros(len(rows), bool)
-    has_foreground[[n for n in masks if foreground_thumbs[n].any()]] = True
-    return Pictures(
-        phash8=sketches.phash8,
-        content8=sketches.crop8,
-        foreground8=foreground8,
-        has_foreground=has_foreground,
-        phash256=np.frombuffer(b"".join(row["phash256"] for row in rows), np.uint64).reshape(-1, 4),
-        thumbs=_soft(sketches.thumbs),
-        foreground_thumbs=_soft(foreground_thumbs),
-        informative=np.array([_informative(row) for row in rows], bool) & ~unread,
-        machine=_numbered(
-            [(r["root"], r["scanner_serial"], r["scanner_model"], r["view"], r["channel"]) for r in rows]
-        ),
-        order=np.array([_moment(row) for row in rows]),
-        scan=_numbered([row["scan_id"] for row in rows]),
-        shingles=sketches.shingles,
-        starts=sketches.starts,
-    )
+class _Foregrounds(Mapping[int, str]):
+    """The run lengths of foregrounds by place, as text that is made when it is asked for."""
+
+    def __init__(self, known: _Known, masks: pa.Table) -> None:
+        self.texts = masks["rle"]
+        row = pc.index_in(pa.array(known.ids, pa.string()), value_set=masks["image_id"].combine_chunks())
+        told = np.flatnonzero(np.asarray(self.texts.is_valid(), bool))
+        row = np.asarray(row.fill_null(-1), np.int64)
+        self.row = np.where(np.isin(row, told), row, -1)
+
+    def __getitem__(self, place: int) -> str:
+        if self.row[place] < 0:
+            raise KeyError(place)
+        return str(self.texts[int(self.row[place])].as_py())
+
+    def __iter__(self) -> Iterator[int]:
+        return iter(np.flatnonzero(self.row >= 0).tolist())
+
+    def __len__(self) -> int:
+        return int(np.count_nonzero(self.row >= 0))
 
 
-def _soft(thumbs: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """Blurred a little, so that small things that moved by a pixel of the thumbnail still correlate."""
-    return np.stack([cv2.GaussianBlur(t, (0, 0), _BLUR) for t in thumbs]) if len(thumbs) else thumbs
+class _Proposed(Sequence[Pair]):
+    """The candidates as pairs of places among all images, made when they are asked for."""
 
+    def __init__(self, found: Candidates, speakers: NDArray[np.int64], ties: bool) -> None:
+        some = np.flatnonzero(found.for_copy | (found.for_tie & ties) | found.for_window)
+        self.a, self.b = speakers[found.a[some]], speakers[found.b[some]]
+        self.orientation, self.channels = found.orientation[some], found.channels[some]
+        self.uses = np.stack([found.for_copy[some], found.for_tie[some] & ties, found.for_window[some]], axis=1)
+        # Ascending, since candidates and speakers are.
+        self.images = int(speakers[-1]) + 1 if len(speakers) else 0
+        self.keys = self.a * self.images + self.b
 
-def _numbered(values: Sequence[Any]) -> NDArray[np.int64]:
-    """Equal values have equal numbers; None is -1."""
-    numbers: dict[Any, int] = {}
-    return np.array([-1 if v is None else numbers.setdefault(v, len(numbers)) for v in values], np.int64)
+    def __len__(self) -> int:
+        return len(self.a)
 
+    def __getitem__(self, number: Any) -> Any:
+        copy, tie, window = self.uses[number].tolist()
+        return Pair(int(self.a[number]), int(self.b[number]), ORIENTATIONS[self.orientation[number]], copy, tie, window)
 
-def _moment(row: Row) -> float:
-    """When a scan was made, in seconds; else its running number; NaN where neither is known."""
-    if row["acquired_at"] is not None:
-        return float(row["acquired_at"].timestamp())
-    return float("nan") if row["sequence"] is None else float(row["sequence"])
+    def proposers(self, pair: Pair) -> list[str]:
+        """The channels that proposed a pair."""
+        channels = int(self.channels[np.searchsorted(self.keys, pair.a * self.images + pair.b)])
+        return [name for bit, name in enumerate(CHANNELS) if channels >> bit & 1]
 
 
 def _compared(
-    project: Project, known: _Known, proposed: _Proposed, options: Options, result: Result
-) -> list[tuple[Outcome, list[str]]]:
-    pairs = proposed.pairs(options.ties)
+    project: Project, known: _Known, pairs: _Proposed, masks: Mapping[int, str], options: Options, result: Result
+) -> Generator[tuple[Outcome, list[str]], None, None]:
+    """What became of each pair, and who proposed it, as it is known."""
     result.compared = len(pairs)
-    proposers = proposed.proposers()
     outcomes = compare(
         known.scans,
         pairs,
-        proposed.masks,
+        masks,
         workers=options.workers,
         sees=scans.witnesses(project, known.scans),
         progress=lambda done, total: options.progress("comparing", done, total),
     )
     with closing(outcomes):
-        return [(outcome, proposers[outcome.pair.a, outcome.pair.b]) for outcome in outcomes]
+        for outcome in outcomes:
+            yield outcome, pairs.proposers(outcome.pair)
 
 
 def _judged(
