@@ -81,7 +81,8 @@ def kept(work: Path, *, alone: bool = False) -> pd.DataFrame:
     used = _read(work / "predictions" / USED)
     found = list(_trained_in(work / "predictions", used))
     if not alone:
-        others = [f"{recipe} {part}" not in used for recipe, part in _held()[["recipe", "part"]].to_numpy()]
+        there = {(rows["recipe"].iat[0], rows["part"].iat[0]) for rows in found if len(rows)}
+        others = [(recipe, part) not in there for recipe, part in _held()[["recipe", "part"]].to_numpy()]
         found.append(_held()[others])
     rows = pd.concat([some for some in found if len(some)] or [pd.DataFrame()], ignore_index=True)
     if len(rows):
