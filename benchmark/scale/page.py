@@ -69,7 +69,8 @@ def curves() -> dict[str, Curve]:
         if row["unit"] == "images" and row["cpu_seconds"] and "," not in row["step"]:
             found.setdefault(row["step"], []).append(_point(row, "cpu_seconds"))
     for row in rows("join"):
-        found.setdefault(row["step"], []).append(_point(row, "cpu_seconds"))
+        if row["cpu_seconds"]:
+            found.setdefault(row["step"], []).append(_point(row, "cpu_seconds"))
     return {name: Curve(name, tuple(sorted(points))) for name, points in found.items()}
 
 
