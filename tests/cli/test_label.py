@@ -81,4 +81,4 @@ def test_an_import_as_a_document(filed: Path) -> None:
     told = [{"data": {"image": f"{n}.png"}, "annotations": [answer]} for n in (0, 1)]
     (filed / "lee.json").write_text(json.dumps(told), encoding="utf-8")
     done = run(filed, "label", "import", "label-studio", "lee.json", "--json")
-    assert json.loads(done.stdout)["new"] == {"lee": 2}
+    assert json.loads(done.stdout)["new"] == {"label-studio user lee": 2}
