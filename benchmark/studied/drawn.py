@@ -23,7 +23,7 @@ TIED = {
     "copy": "a copy", "scan": "another picture of the bag", "specimen": "another scan of the specimen",
     "session": "nothing but the session", "none": "nothing",
 }  # fmt: skip
-_TOLD = 3  # percent, below which a cell of the matrix says nothing
+_TOLD = 5  # percent, below which a cell of the matrix says nothing
 WORDS = {"random": "random", "safe": "leakage-safe"}
 
 
@@ -31,10 +31,10 @@ def gaps(rows: pd.DataFrame, path: Path) -> None:
     """The gap against specimens of a class, their scans, copies and rescans: four panels with one axis of points."""
     figure, panels = _panels(2, 2, 8.6, 7.4, sharey=True)
     told = {
-        "specimens": "specimens of each object in training\n(training stays as large)",
-        "scans": "specimens of each object in training\n(each scanned as often: training grows)",
-        "copies": "test images with a copy in training, %",
-        "rescans": "test images with a rescan in training, %",
+        "specimens": "(a) specimens of each object in training\n(training stays as large)",
+        "scans": "(b) specimens of each object in training\n(each scanned as often: training grows)",
+        "copies": "(c) test images with a copy in training, %",
+        "rescans": "(d) test images with a rescan in training, %",
     }
     for axes, (part, label) in zip(panels.ravel(), told.items(), strict=True):
         for recipe in LOOK:
@@ -55,12 +55,9 @@ def gaps(rows: pd.DataFrame, path: Path) -> None:
             axes.legend(
                 frameon=False, fontsize=7.5, loc="upper left" if part in ("copies", "rescans") else "upper right"
             )
-    for axes in panels[:, 0]:
-        axes.set_ylabel("gap: right with family in training,\nless right without it (points)")
-    figure.suptitle(
-        "Bars: 95% intervals, the wider of families and trainings. Pale dots: one training each. n: images tested.",
-        fontsize=8, color=INK,
-    )  # fmt: skip
+    for axes, what in zip(panels[:, 0], ("specimens", "twins"), strict=True):
+        axes.set_ylabel(f"gap, points: accuracy with the tested\n{what} in training minus without")
+    figure.suptitle("Bars: 95% intervals. Pale dots: one draw each. n: images tested.", fontsize=8, color=INK)
     _save(figure, path)
 
 
@@ -72,19 +69,19 @@ def _line(axes: Any, recipe: str, part: str, found: Sequence[tuple[float, Pair]]
     at = at * 1.05**nudge if siblings else at + 0.5 * nudge
     gap = [pair.gap for _, pair in found]
     ends = np.hstack([_ends(g) if not np.isnan(g.low) else np.zeros((2, 1)) for g in gap])
-    low, high = min(g.n for g in gap), max(g.n for g in gap)
-    n = f"{low:,}" if low == high else f"{low:,} to {high:,}"
+    draws = max(len(pair.draws) for _, pair in found)
+    name = f"{NAMES[recipe]} (n = {_between([g.n for g in gap])}; {draws} draws)"
     axes.errorbar(at, [100 * g.value for g in gap], ends, color=colour, marker=mark, linestyle=line, markersize=6,
-                  capsize=3, linewidth=1.4, label=f"{NAMES[recipe]} (n = {n})")  # fmt: skip
-    for x, (_, pair) in zip(at, found, strict=True):
+                  capsize=3, linewidth=1.4, label=name)  # fmt: skip
+    for x, (_, pair) in zip(at * 0.975 if siblings else at - 0.3, found, strict=True):
         axes.scatter(
-            [x] * len(pair.draws), [100 * e for e in pair.draws], color=colour, s=7, alpha=0.3, linewidths=0, zorder=1
+            [x] * len(pair.draws), [100 * e for e in pair.draws], color=colour, s=7, alpha=0.35, linewidths=0, zorder=1
         )
 
 
 def both_splits(rows: pd.DataFrame, path: Path) -> None:
     """Accuracy in the random and the safe split on the same images; and the difference by what ties an image."""
-    figure, panels = _panels(1, 2, 10.0, 3.8)
+    figure, panels = _panels(1, 2, 9.4, 3.9)
     left, right = panels[0]
     found = list(figures.splits(rows))
     names = []
@@ -93,13 +90,15 @@ def both_splits(rows: pd.DataFrame, path: Path) -> None:
             word = f"{WORDS[condition]} split" if place == 0 else None
             left.errorbar(100 * told.value, place + 0.16 - 0.32 * shift, xerr=_ends(told), color=colour, marker=mark,
                           capsize=3, markersize=7, label=word)  # fmt: skip
+        end = np.nanmax([pair.with_.high, pair.without.high, pair.with_.value])
+        left.text(100 * end + 1.5, place, pair.gap.told("+"), fontsize=7.5, va="center", color=INK)
         names.append(f"{NAMES[recipe]}\n(n = {pair.gap.n:,})")
     left.set_yticks(range(len(found)), names)
     left.set_ylim(-0.6, len(found) - 0.4)
-    left.set_xlim(0, None)
+    left.set_xlim(0, 1.5 * left.get_xlim()[1])  # room for the differences
     left.axvline(100 / 21, color=INK, linewidth=0.8, linestyle=":")
     left.text(100 / 21, len(found) - 0.45, " guessing", fontsize=8, va="top", color=INK)
-    left.set_xlabel("accuracy on the same images, % (95% intervals)")
+    left.set_xlabel("accuracy on the same images, % (95% intervals)\nbeside each pair: the difference in points")
     left.legend(frameon=False, fontsize=8, loc="upper right")
     _ties(rows, right)
     _save(figure, path)
@@ -117,13 +116,13 @@ def _ties(rows: pd.DataFrame, axes: Any) -> None:
                 axes.errorbar(place + 0.18 * (number - (len(recipes) - 1) / 2), 100 * told.value, yerr=_ends(told),
                               color=colour, marker=mark, capsize=3, markersize=6,
                               label=NAMES[recipe] if place == 0 else None)  # fmt: skip
-    largest = {kind: max(pair.gap.n for (_, one), pair in found.items() if one == kind) for kind in kinds}
-    ticks = [f"{TIED[kind].replace(' of ', chr(10) + 'of ')}\n(n = {largest[kind]:,})" for kind in kinds]
+    tested = {kind: _between([pair.gap.n for (_, one), pair in found.items() if one == kind]) for kind in kinds}
+    ticks = [f"{TIED[kind].replace(' of ', chr(10) + 'of ')}\n(n = {tested[kind]})" for kind in kinds]
     axes.set_xticks(range(len(kinds)), ticks, fontsize=8)
     axes.set_xlim(-0.5, len(kinds) - 0.5)
     axes.axhline(0, color=INK, linewidth=0.8)
-    axes.set_ylabel("right in the random split, less\nright in the safe one (points)")
-    axes.set_xlabel("the nearest that the random split's training holds")
+    axes.set_ylabel("accuracy in the random split minus\nin the leakage-safe one, points")
+    axes.set_xlabel("the nearest in the random split's training")
     axes.legend(frameon=False, fontsize=8)
 
 
@@ -132,7 +131,7 @@ def held_out(rows: pd.DataFrame, path: Path) -> None:
     found = {(recipe, kind): pair for recipe, kind, pair in figures.types(rows)}
     recipes = [name for name in LOOK if any(one[0] == name for one in found)]
     kinds = sorted({kind for _, kind in found}, key=lambda kind: found[recipes[0], kind].gap.value)
-    figure, panels = _panels(1, 1, 7.5, 0.42 * len(kinds) + 1.2)
+    figure, panels = _panels(1, 1, 7.5, 0.5 * len(kinds) + 1.2)
     axes = panels[0][0]
     for number, recipe in enumerate(recipes):
         colour, mark, _ = LOOK[recipe]
@@ -144,11 +143,12 @@ def held_out(rows: pd.DataFrame, path: Path) -> None:
     axes.axvline(0, color=INK, linewidth=0.8)
     labels = []
     for kind in kinds:
-        best = max(100 * found[recipe, kind].with_.value for recipe in recipes)
-        n = max(found[recipe, kind].gap.n for recipe in recipes)
-        labels.append(f"{kind.replace('_', ' ')}  (at most {best:.0f}% right, n = {n:,})")
+        best = max(recipes, key=lambda recipe: found[recipe, kind].with_.value)
+        right = f"{NAMES[best]} {100 * found[best, kind].with_.value:.0f}% right"
+        n = _between([found[recipe, kind].gap.n for recipe in recipes])
+        labels.append(f"{kind.replace('_', ' ')}\n({right}, n = {n})")
     axes.set_yticks(range(len(kinds)), labels)
-    axes.set_xlabel("right with the scan type in training,\nless right without it (points; 95% intervals)")
+    axes.set_xlabel("accuracy with the scan type in training\nminus without, points (95% intervals)")
     axes.legend(frameon=False, fontsize=8, loc="lower right")
     _save(figure, path)
 
@@ -162,7 +162,7 @@ def recall(rows: pd.DataFrame, recipe: str, path: Path) -> None:
     axes = panels[0][0]
     for (condition, colour, mark), shift in zip(SIDES, (0.24, 0.0), strict=True):
         mine = told[told["condition"] == condition].set_index("class").reindex(order)
-        n = f"n = {mine['images'].min():,} to {mine['images'].max():,}"
+        n = _between(mine["images"].tolist())
         for place, row in enumerate(mine.itertuples()):
             axes.plot([100 * row.low, 100 * row.high], [place + shift] * 2, color=colour, linewidth=0.8, alpha=0.6)
             axes.scatter(
@@ -174,7 +174,7 @@ def recall(rows: pd.DataFrame, recipe: str, path: Path) -> None:
                 linewidths=0,
             )
         axes.plot(100 * mine["value"], np.arange(len(order)) + shift, color=colour, marker=mark, linestyle="none",
-                  markersize=6, label=f"{WORDS[condition]} split, simulated ({n} of a class)")  # fmt: skip
+                  markersize=6, label=f"{WORDS[condition]} split, simulated (n = {n})")  # fmt: skip
     for number, (name, one) in enumerate(known.items()):
         if name in order:
             word = "published by the study (95% interval, n = 36 and 37)" if number == 0 else None
@@ -183,37 +183,45 @@ def recall(rows: pd.DataFrame, recipe: str, path: Path) -> None:
     axes.set_yticks(range(len(order)), [name.replace("_", " ") for name in order])
     axes.set_ylim(-2.6, len(order) - 0.3)
     axes.set_xlim(0, 100)
-    axes.set_xlabel(f"images of the class named rightly, % ({NAMES[recipe]}); small dots: its families")
+    axes.axvline(100 / len(order), color=INK, linewidth=0.8, linestyle=":")
+    axes.text(100 / len(order), len(order) - 0.45, " guessing", fontsize=8, va="top", color=INK)
+    axes.set_xlabel(f"images of the class named rightly, % ({NAMES[recipe]})\n"
+                    "small dots: its families; thin lines: from the lowest to the highest, no intervals")  # fmt: skip
     axes.legend(frameon=False, fontsize=8, loc="lower right")
     _save(figure, path)
 
 
 def confusions(rows: pd.DataFrame, recipe: str, names: Sequence[str], path: Path) -> None:
-    """Both confusion matrices side by side, in percent of the true label's images."""
-    figure, panels = _panels(1, 2, 15.0, 7.9, sharey=True, spines=True)
+    """Both confusion matrices side by side, in percent of the label's images, which are the same in both."""
+    figure, panels = _panels(1, 2, 11.0, 6.2, sharey=True, spines=True)
     image = None
-    for axes, condition in zip(panels[0], ("random", "safe"), strict=True):
-        counts = figures.confusion(rows, recipe, condition, names)
+    for axes, (condition, counts) in zip(panels[0], figures.confusion(rows, recipe, names).items(), strict=True):
         totals = counts.sum(1, keepdims=True)
         shares = 100 * np.divide(counts, totals, out=np.zeros(counts.shape), where=totals > 0)
         image = axes.imshow(shares, cmap="Blues", vmin=0, vmax=100)
         for i, j in np.argwhere(shares >= _TOLD).tolist():
-            axes.text(j, i, f"{shares[i, j]:.0f}", ha="center", va="center", fontsize=8,
+            axes.text(j, i, f"{shares[i, j]:.0f}", ha="center", va="center", fontsize=7.5,
                       color="white" if shares[i, j] > 55 else INK)  # fmt: skip
         labels = [name.replace("_", " ") for name in names]
-        axes.set_xticks(range(len(names)), labels, rotation=60, ha="right", rotation_mode="anchor", fontsize=9)
-        axes.set_yticks(range(len(names)), labels, fontsize=9)
+        axes.set_xticks(range(len(names)), labels, rotation=60, ha="right", rotation_mode="anchor", fontsize=8)
+        axes.set_yticks(range(len(names)), labels, fontsize=8)
         axes.tick_params(length=0)
         right = counts.trace() / counts.sum()
         axes.set_title(
-            f"{WORDS[condition]} split: {right:.1%} of {counts.sum():,} predictions right", fontsize=11, color=INK
+            f"{WORDS[condition]} split: {right:.1%} right (n = {counts.sum():,} predictions)", fontsize=9.5, color=INK
         )
-        axes.set_xlabel("predicted label")
+        axes.set_xlabel("predicted")
         axes.grid(visible=False)
-    panels[0][0].set_ylabel("true label")
+    panels[0][0].set_ylabel("label in the log")
     bar = figure.colorbar(image, ax=panels[0], fraction=0.02, pad=0.01)
-    bar.set_label(f"images of the true label, % (cells under {_TOLD}% are not written)", fontsize=9)
+    bar.set_label(f"images of the label, % (cells under {_TOLD}% are not written)", fontsize=8)
     _save(figure, path)
+
+
+def _between(numbers: Sequence[int]) -> str:
+    """The least and the greatest, or the one number that there is."""
+    low, high = min(numbers), max(numbers)
+    return f"{low:,}" if low == high else f"{low:,} to {high:,}"
 
 
 def _ends(told: Share) -> np.ndarray | None:
@@ -236,4 +244,4 @@ def _panels(
 
 
 def _save(figure: Figure, path: Path) -> None:
-    figure.savefig(path, dpi=150, metadata={"Software": None})
+    figure.savefig(path, dpi=200, metadata={"Software": None})

@@ -11,6 +11,7 @@ import pandas as pd
 from scipy import stats
 from xqdata_benchmark.intervals import FEWEST, proportion, resampled, wilson, worth
 
+_DRAW = ("split_seed", "seed")
 KINDS = ("copy", "scan", "specimen", "session", "none")
 # Of the study's two published classes: right, tested (inferred from the shares it prints).
 PUBLISHED = {"dracaena": (25, 37), "tree_ear_mushroom": (3, 36)}
@@ -33,10 +34,11 @@ class Share:
 
 
 def share(rows: pd.DataFrame, column: str = "right") -> Share:
-    """The mean of a column over all rows, with the wider of two intervals.
+    """The mean of a column over all rows, with an interval that two errors are put together for.
 
-    One draws families whole: how far the figure would move with other specimens. The other takes each training for one
-    observation: how far it would move with other draws and other networks.
+    The bootstrap draws families whole: how far the figure would move with other specimens. Student's takes each draw
+    (split seed and training seed, with all its folds) for one observation: how far it would move with other draws and
+    other networks. The half-widths are added as squares, as if the two were independent.
     """
     values = rows[column].to_numpy(float)
     if not len(values):
@@ -52,13 +54,14 @@ def share(rows: pd.DataFrame, column: str = "right") -> Share:
         .agg(["sum", "size"])
         .to_numpy(float)
     )
-    ends = [resampled(lambda weights: {"": weights @ of[:, 0] / (weights @ of[:, 1])}, np.arange(families))[""]]
-    drawn = rows.groupby(["split_seed", "seed", "level"], observed=True)[column].mean().to_numpy(float)
+    low, high = resampled(lambda weights: {"": weights @ of[:, 0] / (weights @ of[:, 1])}, np.arange(families))[""]
+    drawn = rows.groupby(list(_DRAW))[column].mean().to_numpy(float)
+    half = 0.0
     if len(drawn) > 1:
-        half = stats.t.ppf(0.975, len(drawn) - 1) * drawn.std(ddof=1) / np.sqrt(len(drawn))
-        ends.append((value - half, value + half))
-    low, high = max(ends, key=lambda pair: pair[1] - pair[0])
-    return Share(value, low, high, images, families)
+        half = float(stats.t.ppf(0.975, len(drawn) - 1) * drawn.std(ddof=1) / np.sqrt(len(drawn)))
+    least = -1.0 if column == "gap" else 0.0
+    ends = (value - np.hypot(value - low, half), value + np.hypot(high - value, half))
+    return Share(value, max(float(ends[0]), least), min(float(ends[1]), 1.0), images, families)
 
 
 def paired(rows: pd.DataFrame, with_: pd.Series, without: pd.Series) -> pd.DataFrame:
@@ -67,14 +70,14 @@ def paired(rows: pd.DataFrame, with_: pd.Series, without: pd.Series) -> pd.DataF
     """
     key = ["recipe", "split_seed", "seed", "image"]
     one, other = rows[with_], rows[without]
-    both = one.merge(other[[*key, "right"]], on=key, suffixes=("", "_without"))
+    both = one.merge(other[[*key, "right", "predicted"]], on=key, suffixes=("", "_without"))
     both["gap"] = both["right"].astype(float) - both["right_without"].astype(float)
     return both
 
 
 @dataclass(frozen=True)
 class Pair:
-    """Both sides of a comparison on the same images, and their difference. `draws`: the difference in each training."""
+    """Both sides of a comparison on the same images, and their difference. `draws`: the difference in each draw."""
 
     with_: Share
     without: Share
@@ -84,7 +87,7 @@ class Pair:
     @classmethod
     def of(cls, both: pd.DataFrame) -> Pair:
         """Of what `paired` gives."""
-        draws = both.groupby(["split_seed", "seed", "level"], observed=True)["gap"].mean()
+        draws = both.groupby(list(_DRAW))["gap"].mean()
         return cls(share(both), share(both, "right_without"), share(both, "gap"), tuple(draws.tolist()))
 
 
@@ -122,20 +125,21 @@ def types(rows: pd.DataFrame) -> Iterator[tuple[str, str, Pair]]:
 
 def axis(rows: pd.DataFrame, part: str) -> Iterator[tuple[str, float, Pair]]:
     """Of each recipe and level of a part: the accuracy with family in training, without, and the gap."""
-    for recipe, level, both in _axis(rows, part):
+    for recipe, level, both in levels(rows, part):
         yield recipe, level, Pair.of(both)
 
 
 def twins(rows: pd.DataFrame, part: str) -> Iterator[tuple[str, bool, Pair]]:
     """Of each recipe, at the highest level of copies or rescans: images with a twin in training, and the others."""
-    for recipe, found in groupby([*_axis(rows, part)], key=lambda one: one[0]):
+    for recipe, found in groupby([*levels(rows, part)], key=lambda one: one[0]):
         *_, (_, _, both) = found
         twinned = both["tie"].isin(("copy", "scan"))
         yield recipe, True, Pair.of(both[twinned])
         yield recipe, False, Pair.of(both[~twinned])
 
 
-def _axis(rows: pd.DataFrame, part: str) -> Iterator[tuple[str, float, pd.DataFrame]]:
+def levels(rows: pd.DataFrame, part: str) -> Iterator[tuple[str, float, pd.DataFrame]]:
+    """Of each recipe and level of a part: the images that both sides judged."""
     siblings = part in ("specimens", "scans")
     for recipe, mine in rows[rows["part"] == part].groupby("recipe", sort=False, observed=True):
         number = mine["level"].astype(float)
@@ -148,15 +152,17 @@ def _axis(rows: pd.DataFrame, part: str) -> Iterator[tuple[str, float, pd.DataFr
 
 def recalls(rows: pd.DataFrame, recipe: str) -> pd.DataFrame:
     """Of each class, the share that was named rightly in both splits, with its interval; where its families are worth
-    fewer than ten, the lowest and the highest family. `each`: the families of at least half the mean size.
+    fewer than ten, the lowest and the highest family. `each`: the families of at least half the mean size; others are
+    what a wrong label brought into the class, and are left out.
     """
     rows = rows[(rows["part"] == "splits") & (rows["recipe"] == recipe)]
     found = []
-    for (condition, name), mine in rows.groupby(["condition", "true"], observed=True):
+    for (condition, name), every in rows.groupby(["condition", "true"], observed=True):
+        sizes = every.groupby("family").size()
+        mine = every[every["family"].isin(sizes.index[2 * sizes >= sizes.mean()])]
         told = proportion(mine["right"].to_numpy(bool), mine["family"].to_numpy(np.int64))
         low, high = (told.low, told.high) if told.range is None else told.range
-        sizes = mine.groupby("family")["right"].agg(["mean", "size"])
-        each = sizes[2 * sizes["size"] >= sizes["size"].mean()]["mean"].tolist()
+        each = mine.groupby("family")["right"].mean().tolist()
         found.append({"class": name, "condition": condition, "value": told.value, "low": low, "high": high,
                       "each": each, "certain": told.range is None, "images": mine["image"].nunique()})  # fmt: skip
     return pd.DataFrame(found)
@@ -167,10 +173,14 @@ def published() -> dict[str, Share]:
     return {name: Share(right / n, *wilson(right / n, n), n) for name, (right, n) in PUBLISHED.items()}
 
 
-def confusion(rows: pd.DataFrame, recipe: str, condition: str, names: Sequence[str]) -> np.ndarray:
-    """(classes, classes) counts over all trainings, rows true, columns predicted."""
-    mine = rows[(rows["part"] == "splits") & (rows["recipe"] == recipe) & (rows["condition"] == condition)]
+def confusion(rows: pd.DataFrame, recipe: str, names: Sequence[str]) -> dict[str, np.ndarray]:
+    """Of the random and the safe split, (classes, classes) counts over all trainings of the images that both tested:
+    rows labels, columns predictions.
+    """
     place = {name: k for k, name in enumerate(names)}
-    counts = np.zeros((len(names), len(names)), np.int64)
-    np.add.at(counts, (mine["true"].map(place).to_numpy(int), mine["predicted"].map(place).to_numpy(int)), 1)
-    return counts
+    both = next(both for name, _, _, both in splits(rows) if name == recipe)
+    found = {}
+    for condition, column in (("random", "predicted"), ("safe", "predicted_without")):
+        found[condition] = np.zeros((len(names), len(names)), np.int64)
+        np.add.at(found[condition], (both["true"].map(place).to_numpy(int), both[column].map(place).to_numpy(int)), 1)
+    return found

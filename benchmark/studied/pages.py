@@ -22,6 +22,8 @@ PREDICTIONS = RESULTS / "predictions.parquet"
 REAL = RESULTS / "real.json"
 # Which folder below `predictions` a recipe's trainings of a part are in: its name tells scans and settings apart.
 USED = "used.json"
+LOOKED = ("cnn", "knn", "linear")  # as the tables have them
+_FEW = 50  # images, under which a row says nothing
 _TEXT = ("recipe", "part", "condition", "level", "true", "predicted", "tie", "scan_type")
 _WHOLE = ("split_seed", "seed", "family", "trained")
 _SAID = ("image", "family", "true", "predicted", "tie", "scan_type", "trained")
@@ -60,20 +62,27 @@ def tell(work: Path, *, write: bool, alone: bool = False) -> None:
 
 
 def short(rows: pd.DataFrame) -> Iterator[str]:
-    """The page in sentences."""
-    best = most(rows)
-    for recipe, _, pair, _ in figures.splits(rows):
-        if recipe in ("knn", best):
+    """The page in sentences, of the recipe that is shown and of nearest neighbours."""
+    shown = (most(rows), "knn")
+    for recipe, _, pair, both in figures.splits(rows):
+        if recipe in shown:
             sides = f"random split {pair.with_.told(unit='%')}, leakage-safe split {pair.without.told(unit='%')}"
-            yield f"**{NAMES[recipe]}**, same images: {sides}; difference {pair.gap.told('+', ' points')}"
-    for recipe, level, pair in figures.axis(rows, "specimens"):
-        if recipe == best and level in (1, 12):
-            where = f"{NAMES[best]}, {level:g} specimen{'s' if level > 1 else ''} of each object"
-            yield f"{where}: having met the tested ones is worth {pair.gap.told('+', ' points')}"
+            yield (f"**{NAMES[recipe]}**, the same images, {_some(both['trained'])} in training: {sides}; difference "
+                   f"{pair.gap.told('+', ' points')}")  # fmt: skip
+    for recipe, level, both in figures.levels(rows, "specimens"):
+        if recipe == shown[0] and level in (1, 12):
+            where = f"{NAMES[recipe]}, {level:g} specimen{'s' if level > 1 else ''} of each object, "
+            yield (f"{where}{_some(both['trained'])} in training: other scans of the tested specimens among them are "
+                   f"worth {Pair.of(both).gap.told('+', ' points')}")  # fmt: skip
     for part, word in (("copies", "copy"), ("rescans", "rescan")):
         for recipe, twinned, pair in figures.twins(rows, part):
-            if twinned and recipe in ("knn", best):
+            if twinned and recipe in shown:
                 yield f"{NAMES[recipe]}: a {word} in training is worth {pair.gap.told('+', ' points')} on that image"
+
+
+def _some(trained: pd.Series) -> str:
+    low, high = trained.min(), trained.max()
+    return f"{low:,} images" if low == high else f"{low:,} to {high:,} images"
 
 
 def kept(work: Path, *, alone: bool = False) -> pd.DataFrame:
@@ -88,6 +97,8 @@ def kept(work: Path, *, alone: bool = False) -> pd.DataFrame:
     if len(rows):
         rows = rows.astype(dict.fromkeys(_TEXT, str))  # dictionaries of several files cannot be compared
         rows["right"] = rows["true"] == rows["predicted"]
+        # Tables have the recipes in one order, wherever the predictions came from.
+        rows = rows.sort_values("recipe", key=lambda names: names.map(LOOKED.index), kind="stable", ignore_index=True)
     return rows
 
 
@@ -152,21 +163,19 @@ def keep(rows: pd.DataFrame, path: Path) -> None:
 def draw(rows: pd.DataFrame) -> None:
     """The figures, into benchmark/results."""
     best = most(rows)
-    drawn.both_splits(rows, RESULTS / "splits.png")
     drawn.gaps(rows, RESULTS / "gap.png")
-    drawn.confusions(rows, best, sorted(rows["true"].unique()), RESULTS / "confusion.png")
-    drawn.recall(rows, best, RESULTS / "recall.png")
+    if best:
+        drawn.both_splits(rows, RESULTS / "splits.png")
+        drawn.confusions(rows, best, sorted(rows["true"].unique()), RESULTS / "confusion.png")
+        drawn.recall(rows, best, RESULTS / "recall.png")
     if len(rows[rows["part"] == "types"]):
         drawn.held_out(rows, RESULTS / "types.png")
 
 
-LOOKED = ("cnn", "linear", "knn")
-
-
-def most(rows: pd.DataFrame) -> str:
-    """The recipe that matrices are shown of: the network, where it was trained on both splits."""
+def most(rows: pd.DataFrame) -> str | None:
+    """The recipe that matrices are shown of: the network, where it was trained on both splits, else the next one."""
     there = set(rows[rows["part"] == "splits"]["recipe"])
-    return next(recipe for recipe in LOOKED if recipe in there)
+    return next((recipe for recipe in LOOKED if recipe in there), None)
 
 
 def _splits(rows: pd.DataFrame) -> Iterator[list[str]]:
@@ -180,6 +189,8 @@ def _ties(rows: pd.DataFrame) -> Iterator[list[str]]:
     yield ["recipe", "nearest in the random split's training", "share of images", "random split, %",
            "leakage-safe split, %", "difference, points", "images"]  # fmt: skip
     for recipe, kind, part, pair in figures.by_tie(rows):
+        if pair.gap.n < _FEW:
+            continue
         yield [NAMES[recipe], TIED[kind], f"{part:.1%}", *_sides(pair)]
 
 
@@ -216,18 +227,15 @@ def _rates(rows: pd.DataFrame) -> Iterator[list[str]]:
 
 
 def _types(rows: pd.DataFrame) -> Iterator[list[str]]:
-    found = {(recipe, kind): pair for recipe, kind, pair in figures.types(rows)}
-    recipes = [recipe for recipe in reversed(LOOKED) if any(one == recipe for one, _ in found)]
-    heads = (f"{NAMES[recipe]}: {what}" for recipe in recipes for what in ("in training, %", "lost, points"))
-    yield ["scan type", *heads, "images"]
-    for kind in sorted({kind for _, kind in found}):
-        pairs = [found[recipe, kind] for recipe in recipes]
-        cells = [cell for pair in pairs for cell in (pair.with_.told(), pair.gap.told("+"))]
-        yield [kind, *cells, f"{max(pair.gap.n for pair in pairs):,}"]
+    yield ["scan type", "recipe", "in training, %", "not in training, %", "lost, points", "images", "families"]
+    for recipe, kind, pair in sorted(figures.types(rows), key=lambda one: one[1]):
+        yield [kind, NAMES[recipe], *_sides(pair), f"{pair.gap.families:,}"]
 
 
-def _classes(rows: pd.DataFrame, recipe: str) -> Iterator[list[str]]:
+def _classes(rows: pd.DataFrame, recipe: str | None) -> Iterator[list[str]]:
     yield ["object", "random split, %", "leakage-safe split, %", "the study, %"]
+    if recipe is None:
+        return
     told = figures.recalls(rows, recipe).set_index(["class", "condition"])
     known = figures.published()
     for name in sorted(set(told.index.get_level_values(0))):
@@ -251,7 +259,7 @@ def _real() -> Iterator[list[str]]:
 
 
 def _trained(rows: pd.DataFrame) -> Iterator[list[str]]:
-    recipes = [recipe for recipe in reversed(LOOKED) if recipe in set(rows["recipe"])]
+    recipes = [recipe for recipe in LOOKED if recipe in set(rows["recipe"])]
     heads = (f"{NAMES[recipe]}: split seeds x training seeds" for recipe in recipes)
     yield ["comparison", "images in a training", *heads]
     for part in [part for part in jobs.PARTS if part in set(rows["part"])]:

@@ -176,13 +176,43 @@ def test_gaps_are_taken_on_the_same_images(studied: SimpleNamespace) -> None:
     assert [found[1] for found in studied.figures.axis(pd.concat([one, none]), "copies")] == [0.2]
 
 
-def test_an_interval_is_the_wider_of_families_and_trainings(studied: SimpleNamespace) -> None:
-    rows = judged("knn", "with", [True, False] * 20)
-    steady = pd.concat([rows.assign(split_seed=s) for s in range(5)])
-    shaky = pd.concat([rows.assign(split_seed=s, right=s % 2 == 0) for s in range(5)])
-    one, other = studied.figures.share(steady), studied.figures.share(shaky)
-    assert one.low == pytest.approx(0.5) and one.high == pytest.approx(0.5)  # every family is half right, always
-    assert other.high - other.low > 1.0  # all or nothing, five times
+def test_errors_of_families_and_of_draws_are_put_together(studied: SimpleNamespace) -> None:
+    rows = pd.concat([judged("knn", "with", [True] * 40).assign(split_seed=s) for s in range(5)])
+    family = rows["family"].to_numpy() % 2 * 0.4 - 0.2
+    draw = rows["split_seed"].to_numpy() * 0.02 - 0.04
+    gaps = {"none": 0 * draw, "family": family, "draw": draw, "both": family + draw}
+    told = {name: studied.figures.share(rows.assign(gap=gap), "gap") for name, gap in gaps.items()}
+    half = {name: (one.high - one.low) / 2 for name, one in told.items()}
+    assert half["none"] == 0.0
+    assert half["draw"] == pytest.approx(2.776 * 0.02 * np.sqrt(2.5) / np.sqrt(5), rel=0.001)  # Student's, 4 degrees
+    assert half["family"] > half["draw"] > 0.02
+    assert half["both"] == pytest.approx(np.hypot(half["family"], half["draw"]), rel=0.01)
+
+
+def test_all_folds_of_a_split_are_one_draw(studied: SimpleNamespace) -> None:
+    # A random fold's images are judged by all networks of the safe split: folds are no observations of their own.
+    right = [True, False] * 20
+    rows = [judged("knn", "random", right, part="splits"), judged("knn", "safe", right, part="splits")]
+    rows = [one.assign(level=[str(i % 5) for i in range(40)]) for one in rows]
+    both = pd.concat([one.assign(seed=seed) for one in rows for seed in range(3)])
+    ((_, _, pair, _),) = studied.figures.splits(both)
+    assert len(pair.draws) == 3
+
+
+def test_both_matrices_are_of_the_same_images(studied: SimpleNamespace) -> None:
+    random = judged("knn", "random", [True] * 30 + [False] * 10, part="splits")
+    safe = judged("knn", "safe", [False] * 30, part="splits")  # ten images have no place in the safe split
+    found = studied.figures.confusion(pd.concat([random, safe]), "knn", ["a", "b"])
+    assert {name: counts.tolist() for name, counts in found.items()} == {
+        "random": [[30, 0], [0, 0]], "safe": [[0, 30], [0, 0]],
+    }  # fmt: skip
+
+
+def test_what_a_wrong_label_brought_into_a_class_is_left_out_of_its_recall(studied: SimpleNamespace) -> None:
+    rows = judged("knn", "safe", [True] * 40, part="splits").assign(family=np.arange(40) // 10)
+    strays = judged("knn", "safe", [False] * 3, part="splits").assign(family=[7, 8, 9], image=[50, 51, 52])
+    (told,) = studied.figures.recalls(pd.concat([rows, strays]), "knn").itertuples()
+    assert (told.value, told.low, told.high, told.images, len(told.each)) == (1.0, 1.0, 1.0, 40, 4)
 
 
 def test_copies_are_worth_what_their_twins_gain(studied: SimpleNamespace) -> None:
