@@ -322,13 +322,15 @@ def stages(case: Case, shares: Shares, workers: int) -> None:
         return cut(pictures, batch, channel)
 
     def passing(*arguments: Any) -> Any:
-        for piece, survivors in filtered(*arguments):
-            a, b, _, _, for_copy, for_tie, for_window, _ = survivors
+        for survivors in filtered(*arguments):
+            a, b, _, channels, for_copy, for_tie, for_window, _ = survivors
             kept = a * len(speakers) + b
             as_copy = np.isin(wanted, kept[for_copy | for_window])
             as_tie = np.isin(wanted, kept[for_tie | for_window])
-            passed[propose.CHANNELS[piece.channel]] |= np.where(copy, as_copy, as_tie)
-            yield piece, survivors
+            for bit, name in enumerate(propose.CHANNELS):
+                if len(a) and channels[0] >> bit & 1:  # all of one piece are of one channel
+                    passed[name] |= np.where(copy, as_copy, as_tie)
+            yield survivors
 
     with mock.patch.object(propose, "_pieces", seeing), mock.patch.object(propose, "_filtered", passing):
         foregrounds = whole._Foregrounds(known, manifest.read(case.project, "masks"))

@@ -2,13 +2,11 @@
 
 Wrong while green would be: small inputs only, which the plan compares one by one, so that no table is ever sorted; a
 pair told by two tables, which a set of pairs hides; a buffer that runs full between two pairs; hashes of zeros, which
-look like the padding behind the last one; an orientation that is right but the wrong way round; a fallback that only
-machines without numba take.
+look like the padding behind the last one; an orientation that is right but the wrong way round.
 """
 
 from __future__ import annotations
 
-import pickle
 import threading
 from collections.abc import Iterable
 
@@ -17,23 +15,14 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from xqdata.dedup import compiled, pigeonhole, plain
-from xqdata.dedup import loops as inner_loops
+from xqdata.dedup import loops, pigeonhole
 from xqdata.dedup.census import census
 from xqdata.dedup.hits import INVERSE
-from xqdata.dedup.join import Join, Pairs, Shard, cross_within, distance256, oriented_pairs, pairs_of, pairs_within, run
-from xqdata.engine import map_shards
+from xqdata.dedup.join import Join, Pairs, distance256, oriented_pairs, pairs_within, run
 from xqdata.hashing import hashes as hashes_of
 
 FULL = 2**64 - 1
 KINDS = ("random", "clustered", "skewed", "few bits", "equal", "extremes", "half set")
-
-
-@pytest.fixture(params=["compiled", "plain"])
-def loops(request, monkeypatch):
-    chosen = {"compiled": compiled, "plain": plain}[request.param]
-    for name in inner_loops.__all__:
-        monkeypatch.setattr(inner_loops, name, getattr(chosen, name))
 
 
 @pytest.fixture(params=["as it is", "dear"])
@@ -110,21 +99,13 @@ def each_in_all_orientations(turned: np.ndarray, radius: int) -> list[tuple[int,
 @given(columns, radii, st.sampled_from([1, 64, 1000]))
 @example(np.zeros(0, np.uint64), 8, 64)
 @example(np.zeros(70, np.uint64), 12, 64)
-def test_every_pair_within_the_radius_is_told_once(loops, price_of_comparing, hashes, radius, chunk):
+def test_every_pair_within_the_radius_is_told_once(price_of_comparing, hashes, radius, chunk):
     assert rows(pairs_within(hashes, radius, chunk=chunk, workers=1)) == each_with_each(hashes, radius)
 
 
 @settings(max_examples=25)
-@given(columns, columns, radii, st.sampled_from([1, 64, 1000]))
-def test_every_pair_of_two_columns_is_told_once(loops, price_of_comparing, a, b, radius, chunk):
-    b[: len(a) // 3] = a[: len(a) // 3][: len(b)]
-    expected = [(*pair, 0) for pair in near(a, b, radius)]
-    assert rows(cross_within(a, b, radius, chunk=chunk, workers=1)) == expected
-
-
-@settings(max_examples=25)
 @given(st.sampled_from(KINDS), st.integers(0, 50), st.integers(0, 2**32), radii)
-def test_every_pair_is_told_once_with_its_best_orientation(loops, price_of_comparing, kind, count, seed, radius):
+def test_every_pair_is_told_once_with_its_best_orientation(price_of_comparing, kind, count, seed, radius):
     rng = np.random.default_rng(seed)
     turned = make(kind, 8 * count, seed).reshape(count, 8)
     # Some are others turned, some look alike in several orientations, some are the very same.
@@ -186,13 +167,8 @@ def test_crowds_stand_for_their_rows(hashes, radius, crowd):
     assert sorted(pairs) == each_with_each(hashes, radius)
 
 
-def test_crowds_of_two_columns_and_of_orientations():
-    a, b = np.full(9, 5, np.uint64), np.full(8, 5, np.uint64)
-    matches = cross_within(a, b, 8, crowd=8)
-    assert [group.tolist() for group in matches.crowds] == [list(range(9))]
-    assert matches.other_crowds == []
-    assert rows(matches) == [(0, n, 0, 0) for n in range(8)]
-    matches = oriented_pairs(np.repeat(a[:, None], 8, axis=1), 8, crowd=8)
+def test_crowds_of_orientations():
+    matches = oriented_pairs(np.full((9, 8), 5, np.uint64), 8, crowd=8)
     assert [group.tolist() for group in matches.crowds] == [list(range(9))]
     assert rows(matches) == []
 
@@ -211,33 +187,10 @@ def test_pieces_are_bounded(hashes, chunk):
     assert min(sizes, default=1) > 0
 
 
-@pytest.mark.parametrize("prepare", [Join.of_one, lambda h, r: Join.of_two(h, h[::-1].copy(), r)])
-def test_threads_find_what_one_finds(prepare):
-    join = prepare(make("clustered", 30_000, 4), 8)
+def test_threads_find_what_one_finds():
+    join = Join.of_one(make("clustered", 30_000, 4), 8)
     assert len(join.tasks()) > 4
     assert rows(run(join, chunk=500, workers=3)) == rows(run(join, chunk=10**6, workers=1))
-
-
-def found(shard: Shard) -> list[tuple[int, ...]]:
-    return rows(pairs_of(shard, chunk=100))
-
-
-@pytest.mark.parametrize("workers", [1, 2])
-@pytest.mark.parametrize("columns_of", ["one", "two", "oriented", "none"])
-def test_shards_find_what_the_whole_finds(tmp_path, columns_of, workers):
-    hashes = make("clustered", 16_000, 5)
-    turned = flipped(np.repeat(hashes[:500, None], 8, axis=1), np.random.default_rng(0), 6)
-    join = {
-        "one": lambda: Join.of_one(hashes, 6),
-        "two": lambda: Join.of_two(hashes[:12_000], hashes[4000:], 6),
-        "oriented": lambda: Join.of_oriented(turned, 4),
-        "none": lambda: Join.of_one(hashes[:0], 6),
-    }[columns_of]()
-    shards = join.shards(tmp_path)
-    assert len(pickle.dumps(shards)) < 200 + 100 * len(shards)
-    pairs = [pair for _, piece in map_shards(found, shards, workers=workers) for pair in piece]
-    assert sorted(pairs) == rows(run(join, chunk=1000, workers=1))
-    assert bool(pairs) == (columns_of != "none")
 
 
 def test_a_caller_that_stops_early_ends_the_threads():
@@ -252,7 +205,7 @@ def test_an_error_in_a_thread_is_raised_here(monkeypatch):
     def fail(*_):
         raise MemoryError("no room")
 
-    monkeypatch.setattr(inner_loops, "sort_by_key", fail)
+    monkeypatch.setattr(loops, "sort_by_key", fail)
     with pytest.raises(MemoryError, match="no room"):
         list(pairs_within(make("random", 30_000, 0), 8, workers=2))
 
@@ -278,7 +231,7 @@ def test_the_orientation_turns_the_second_picture_to_the_first():
 
 @settings(max_examples=30)
 @given(columns, radii)
-def test_a_census_of_all_rows_is_exact(loops, hashes, radius):
+def test_a_census_of_all_rows_is_exact(hashes, radius):
     told = [distance for _, _, distance, _ in rows(pairs_within(hashes, radius, crowd=3))]
     counted = census(hashes, radius, crowd=3)
     assert counted.exact
@@ -287,7 +240,7 @@ def test_a_census_of_all_rows_is_exact(loops, hashes, radius):
 
 @settings(max_examples=10)
 @given(st.sampled_from(KINDS), st.integers(0, 12), st.integers(0, 2**32), radii)
-def test_a_census_of_orientations_is_exact(loops, kind, count, seed, radius):
+def test_a_census_of_orientations_is_exact(kind, count, seed, radius):
     turned = make(kind, 8 * count, seed).reshape(count, 8)
     told = [distance for _, _, distance, _ in rows(oriented_pairs(turned, radius))]
     assert census(turned, radius).pairs.tolist() == np.cumsum(np.bincount(told, minlength=radius + 1)).tolist()
@@ -316,7 +269,7 @@ def test_the_radius_shrinks_to_a_budget():
 
 @settings(max_examples=20)
 @given(st.integers(1, 40), st.integers(0, 300), st.integers(0, 2**32))
-def test_distances_of_256_bits(loops, count, pairs, seed):
+def test_distances_of_256_bits(count, pairs, seed):
     rng = np.random.default_rng(seed)
     data = [rng.bytes(32) for _ in range(count)]
     words = np.frombuffer(b"".join(data), np.uint64).reshape(-1, 4)
@@ -335,7 +288,6 @@ def test_distances_of_256_bits(loops, count, pairs, seed):
         (lambda: pairs_within(np.zeros(3, np.uint64), 65), "radius is 65"),
         (lambda: pairs_within(np.zeros(3, np.uint64), -1), "radius is -1"),
         (lambda: oriented_pairs(np.zeros((3, 4), np.uint64), 8), r"not \(n, 8\)"),
-        (lambda: cross_within(np.zeros(3, np.uint64), np.zeros(3), 8), "hashes is float64"),
         (lambda: distance256(np.zeros((3, 32), np.uint8), np.zeros(0, int), np.zeros(0, int)), "hashes is uint8"),
         (lambda: census(np.zeros((3, 3), np.uint64), 8), r"not \(n, 8\)"),
     ],

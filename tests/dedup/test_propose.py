@@ -13,7 +13,7 @@ import pytest
 from xqdata.dedup import patches, propose, thumbs
 from xqdata.dedup.coarse import aligned, correlations
 from xqdata.dedup.pictures import Pictures
-from xqdata.dedup.propose import CHANNELS, Gates, _merged, _pieces, _Sieve
+from xqdata.dedup.propose import CHANNELS, _merged, _pieces, _Sieve
 from xqdata.dedup.thumbs import Thumbs
 from xqdata.engine import Engine
 from xqdata.features import SIDE, orientations
@@ -62,7 +62,8 @@ def columns(found):
 def expected(pictures):
     found = propose.propose(pictures, workers=1)
     assert all(found.proposed.values())
-    assert all(found.passed[name] for name in ("phash", "neighbour", "descriptor", "shingles"))
+    for name in ("phash", "neighbour", "descriptor", "shingles"):
+        assert (found.channels >> propose.CHANNELS.index(name) & 1).any()
     return found
 
 
@@ -72,27 +73,27 @@ def test_pieces_and_threads_change_nothing(pictures, expected, monkeypatch, piec
     monkeypatch.setattr(propose, "_BLOCK", 100)
     found = propose.propose(pictures, workers=workers)
     assert columns(found) == columns(expected)
-    assert (found.proposed, found.passed) == (expected.proposed, expected.passed)
+    assert found.proposed == expected.proposed
 
 
 def test_what_passes_is_what_the_pictures_say(pictures):
     """The filter as a formula on all pairs of all pictures in memory."""
     a, b = np.triu_indices(40, 1)
     turned = np.random.default_rng(1).integers(0, 2, len(a)).astype(np.int8)
-    gates, every = Gates(), np.arange(40)
+    every = np.arange(40)
     whole, fore = pictures.thumbs.take(every), pictures.foreground_thumbs.take(every)
     for channel in (CHANNELS.index("phash"), CHANNELS.index("neighbour")):
         alike, known = correlations(whole, a, b, turned), (a % 2 == 1) & (b % 2 == 1)
-        copy = (alike >= gates.copy[0]) & (aligned(whole, a, b, turned) >= gates.copy[1])
+        copy = (alike >= propose._COPY[0]) & (aligned(whole, a, b, turned) >= propose._COPY[1])
         far = int(channel != CHANNELS.index("neighbour"))
-        near = correlations(fore, a, b, turned) >= gates.tie[far] - gates.slack
-        laid = near & (aligned(fore, a, b, turned) >= gates.tie[far])
-        tie = (turned == 0) & np.where(known, laid, alike >= gates.tie_whole[far])
+        near = correlations(fore, a, b, turned) >= propose._TIE[far] - propose._SLACK
+        laid = near & (aligned(fore, a, b, turned) >= propose._TIE[far])
+        tie = (turned == 0) & np.where(known, laid, alike >= propose._TIE_WHOLE[far])
         apart = (a >= 4) | (b >= 4)
         assert copy.any() and tie[known].any() and tie[~known].any()
         pieces = _pieces(pictures, propose._Batch(a, b, turned), channel)
-        sieve = _Sieve(gates, pictures.thumbs, pictures.foreground_thumbs)
-        found = _merged([propose._sifted(sieve, piece) for piece in pieces], {}, {}, 0, [])
+        sieve = _Sieve(pictures.thumbs, pictures.foreground_thumbs)
+        found = _merged([propose._sifted(sieve, piece) for piece in pieces], {}, 0, [])
         kept = apart & (copy | tie)
         assert columns(found)[:2] == [a[kept].tolist(), b[kept].tolist()]
         assert columns(found)[4:6] == [copy[kept].tolist(), tie[kept].tolist()]
@@ -110,3 +111,15 @@ def test_a_cluster_is_told_which_files_its_nodes_must_see(pictures, expected, mo
     monkeypatch.setattr(propose, "_FEW", 2)
     assert columns(propose.propose(pictures, sees=[tmp_path])) == columns(expected)
     assert told == [tmp_path, pictures.thumbs.path, pictures.foreground_thumbs.path]
+
+
+def test_no_channel_tells_a_pair_twice(pictures):
+    """Four words of one hash, and both ends of a pair, may find it: it is filtered and counted once."""
+    for name, batches in (
+        ("phash256", propose._wide(pictures, 1)),
+        ("descriptor", propose._nearest(pictures)),
+    ):
+        pairs = [pair for batch in batches for pair in zip(batch.a.tolist(), batch.b.tolist(), strict=True)]
+        assert pairs, name
+        assert len(set(pairs)) == len(pairs), name
+        assert all(a < b for a, b in pairs), name

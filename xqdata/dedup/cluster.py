@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import combinations
+from itertools import combinations, islice
 from typing import Any, Literal
 
 import numpy as np
@@ -20,8 +20,8 @@ COLUMNS = (
 )
 # Formats whose files were compressed with loss: of two copies of one size the other kind is kept.
 _LOSSY = ("JPEG", "WEBP")
-# Beyond so many members not every two are compared; the ends are those least alike by what is known.
-_COMPARED = 12
+# Pairs of a cluster that are compared, as many as twelve members have. Of larger clusters the first ones.
+_COMPARED = 66
 
 Row = Mapping[str, Any]
 
@@ -63,18 +63,12 @@ def reconciled(
         foes.setdefault(a, set()).add(b)
         foes.setdefault(b, set()).add(a)
 
-    def find(name: str) -> str:
-        while parent.setdefault(name, name) != name:
-            parent[name] = parent[parent[name]]
-            name = parent[name]
-        return name
-
     kept, cut = [], []
     for pair, _ in sorted(links.items(), key=lambda item: (-item[1], item[0])):
-        one, other = find(pair[0]), find(pair[1])
+        one, other = _root(parent, pair[0]), _root(parent, pair[1])
         if one != other:
             # Of a root, the names that any of its members differs from.
-            if any(find(foe) == other for foe in foes.get(one, ())):
+            if any(_root(parent, foe) == other for foe in foes.get(one, ())):
                 cut.append(pair)
                 continue
             parent[other] = one
@@ -84,8 +78,16 @@ def reconciled(
     return kept, cut
 
 
+def _root(parent: dict[str, str], name: str) -> str:
+    """The name that stands for all that are joined to `name`; shortens the way to it."""
+    while parent.setdefault(name, name) != name:
+        parent[name] = parent[parent[name]]
+        name = parent[name]
+    return name
+
+
 def keep(members: Sequence[Row], policy: Policy) -> tuple[str, str]:
-    """The image_id of the member to keep, and why. `members`: rows of images, `damaged` among their columns."""
+    """The image_id of the member to keep, and why. `members`: rows of images, with COLUMNS."""
     if policy == "first":
         chosen = min(members, key=lambda m: (m["path"], m["root"], m["page"]))
         return chosen["image_id"], "kept: first by path"
@@ -144,7 +146,7 @@ def chain(
 
     `links`: (smaller id, larger id): strength. Members that a link joins are not compared again.
     """
-    for one, other in list(combinations(members, 2))[: _COMPARED * (_COMPARED - 1) // 2]:
+    for one, other in islice(combinations(members, 2), _COMPARED):
         if (one, other) not in links and not alike(one, other):
             return Chain(min(members), (one, other), _weakest(one, other, links))
     return None
@@ -154,13 +156,8 @@ def _weakest(start: str, end: str, links: Mapping[tuple[str, str], float]) -> tu
     """On the way whose weakest link is strongest, that link: without it the two would be apart."""
     parent: dict[str, str] = {}
 
-    def find(name: str) -> str:
-        while parent.setdefault(name, name) != name:
-            name = parent[name]
-        return name
-
     for pair, _ in sorted(links.items(), key=lambda item: (-item[1], item[0])):
-        parent[find(pair[0])] = find(pair[1])
-        if find(start) == find(end):
+        parent[_root(parent, pair[0])] = _root(parent, pair[1])
+        if _root(parent, start) == _root(parent, end):
             return pair
     raise ValueError(f"no links join {start} and {end}")

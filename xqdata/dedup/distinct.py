@@ -72,17 +72,17 @@ def pairs_inside(members: Members, limit: int) -> Iterator[tuple[Rows, Rows]]:
 
 
 def pairs_across(
-    one: Members, a: NDArray[np.int64], other: Members, b: NDArray[np.int64], limit: int
+    members: Members, a: NDArray[np.int64], b: NDArray[np.int64], limit: int
 ) -> Iterator[tuple[Rows, Rows, NDArray[np.int64]]]:
     """Each row of value `a[k]` with each row of value `b[k]`, and k: about `limit` at a time, at most one k more."""
-    if one.starts[-1] == len(one.starts) - 1 and other.starts[-1] == len(other.starts) - 1:  # each value has one row
-        yield one.rows[a], other.rows[b], np.arange(len(a))
+    if members.starts[-1] == len(members.starts) - 1:  # each value has one row
+        yield members.rows[a], members.rows[b], np.arange(len(a))
         return
-    ends = np.cumsum(one.sizes_of(a) * other.sizes_of(b))
+    ends = np.cumsum(members.sizes_of(a) * members.sizes_of(b))
     low = 0
     while low < len(a):
         done = ends[low - 1] if low else 0
         high = max(low + 1, int(np.searchsorted(ends, done + limit, side="right")))
-        first, second, number = loops.across(*one, a[low:high], *other, b[low:high], int(ends[high - 1] - done))
+        first, second, number = loops.across(*members, a[low:high], *members, b[low:high], int(ends[high - 1] - done))
         yield first, second, number + low
         low = high

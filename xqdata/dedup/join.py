@@ -7,21 +7,15 @@ Pairs come in chunks, so memory stays flat however many there are; how many ther
 Equal hashes are joined as one. A value that very many rows share, as blank scans do, is a crowd: its rows are told as
 one group, and only the first of them is paired with others.
 
-The work falls into tasks that know nothing of each other. `pairs_within` runs them in threads of this process, or as
-tasks of a cluster that share one copy of the hashes on each node. For processes, write the join to a folder and hand
-its shards to `engine.map_shards`:
-
-    prepared = Join.of_one(hashes, 8)
-    for shard, survivors in map_shards(examine, prepared.shards(folder)):   # examine reads pairs_of(shard)
+The work falls into tasks that know nothing of each other: threads of this process, or tasks of a cluster that share one
+copy of the hashes on each node.
 """
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
@@ -29,7 +23,7 @@ from numpy.typing import NDArray
 
 from xqdata.dedup import loops, pigeonhole
 from xqdata.dedup.distinct import Distinct, Members, Rows, distinct, pairs_across, pairs_inside
-from xqdata.dedup.hits import INVERSE, PADDING, Hits, Side
+from xqdata.dedup.hits import INVERSE, Hits, Side
 from xqdata.dedup.pigeonhole import Plan
 from xqdata.dedup.streams import in_threads
 from xqdata.engine import Bound, chosen, default_workers, map_shards
@@ -46,7 +40,7 @@ _FEW = 50_000
 class Pairs(NamedTuple):
     """Pairs of rows: `first` and `second` int64, `distance` and `orientation` uint8, all of one length.
 
-    Rows of one column come with the lower row first. `orientation` is how `second` is turned to match `first`: 0 to 3
+    The lower row comes first. `orientation` is how `second` is turned to match `first`: 0 to 3
     quarter turns counter-clockwise (`np.rot90`), 4 to 7 the same after mirroring left to right (`np.fliplr`).
     """
 
@@ -65,26 +59,20 @@ class Task(NamedTuple):
     equal: bool = False
 
 
-class Shard(NamedTuple):
-    """A task of the join that was written to `folder`."""
-
-    folder: str
-    task: Task
-
-
 @dataclass(frozen=True)
 class Join:
     """A join that is ready to run.
 
-    `crowds`: arrays of rows, ascending, that share one hash and of which only the first stands in pairs; the second
-    list belongs to the second column, where there are two.
+    `sides`: the hashes, or the hashes as they are and in all orientations. `members`: the rows of each. `crowds`:
+    arrays of rows, ascending, that share one hash and of which only the first stands in pairs. `turned`: (n, 8)
+    hashes, where they are of pictures in eight orientations.
     """
 
     radius: int
     chosen: Plan
     sides: tuple[Side, ...]
-    members: tuple[Members, ...]
-    crowds: tuple[list[Rows], ...]
+    members: Members
+    crowds: list[Rows]
     turned: NDArray[np.uint64] | None = None
 
     @classmethod
@@ -92,15 +80,7 @@ class Join:
         """Of a column with itself; arguments as of `pairs_within`."""
         check_hashes(hashes, 1, radius)
         found = distinct(hashes[:, None], crowd)
-        return cls._prepared(radius, [found.values[:, 0]], [found], None)
-
-    @classmethod
-    def of_two(cls, a: NDArray[np.uint64], b: NDArray[np.uint64], radius: int, *, crowd: int = CROWD) -> Join:
-        """Of two columns; arguments as of `cross_within`."""
-        check_hashes(a, 1, radius)
-        check_hashes(b, 1, radius)
-        found = [distinct(column[:, None], crowd) for column in (a, b)]
-        return cls._prepared(radius, [f.values[:, 0] for f in found], found, None)
+        return cls._prepared(radius, [found.values[:, 0]], found, None)
 
     @classmethod
     def of_oriented(cls, hashes: NDArray[np.uint64], radius: int, *, crowd: int = CROWD) -> Join:
@@ -108,22 +88,22 @@ class Join:
         check_hashes(hashes, 2, radius)
         found = distinct(hashes, crowd)
         # Plain pictures against all that are turned: what is near in any two orientations is near in one of these.
-        return cls._prepared(radius, [found.values[:, 0], found.values.ravel()], [found], found.values)
+        return cls._prepared(radius, [found.values[:, 0], found.values.ravel()], found, found.values)
 
     @classmethod
     def _prepared(
-        cls, radius: int, values: list[NDArray[np.uint64]], found: list[Distinct], turned: NDArray[np.uint64] | None
+        cls, radius: int, values: list[NDArray[np.uint64]], found: Distinct, turned: NDArray[np.uint64] | None
     ) -> Join:
         sides = [Side.of(column) for column in values]
         if radius % 2 and _distances_are_even(values):
             radius -= 1
         chosen = pigeonhole.plan(sides[0], sides[-1], radius)
         ordered = tuple(Side(pigeonhole.reorder(side.values, chosen.order), side.rows) for side in sides)
-        return cls(radius, chosen, ordered, tuple(f.members for f in found), tuple(f.crowds for f in found), turned)
+        return cls(radius, chosen, ordered, found.members, found.crowds, turned)
 
     def tasks(self) -> list[Task]:
         """The parts of the work; empty for an empty column."""
-        equal = [Task((), equal=True)] if len(self.sides) == 1 or self.turned is not None else []
+        equal = [Task((), equal=True)]
         if not all(len(side.rows) for side in self.sides):
             return []
         if self.radius == 0 and len(self.sides) == 1:
@@ -136,7 +116,7 @@ class Join:
     def pairs(self, task: Task, *, chunk: int = CHUNK) -> Iterator[Pairs]:
         """The pairs of one task, about `chunk` at a time."""
         if task.equal:
-            for first, second in pairs_inside(self.members[0], chunk):
+            for first, second in pairs_inside(self.members, chunk):
                 same = np.zeros(len(first), np.uint8)
                 yield Pairs(first, second, same, same)
             return
@@ -155,13 +135,9 @@ class Join:
 
     def _of_plain(self, hits: Hits, chunk: int) -> Iterator[Pairs]:
         a, b = hits.first.astype(np.int64), hits.second.astype(np.int64)
-        for first, second, number in pairs_across(self.members[0], a, self.members[-1], b, chunk):
-            upright = np.zeros(len(first), np.uint8)
-            if len(self.sides) == 2:
-                yield Pairs(first, second, hits.distance[number], upright)
-            else:
-                low, high = np.minimum(first, second), np.maximum(first, second)
-                yield Pairs(low, high, hits.distance[number], upright)
+        for first, second, number in pairs_across(self.members, a, b, chunk):
+            low, high = np.minimum(first, second), np.maximum(first, second)
+            yield Pairs(low, high, hits.distance[number], np.zeros(len(first), np.uint8))
 
     def _of_turned(self, turned: NDArray[np.uint64], hits: Hits, chunk: int) -> Iterator[Pairs]:
         plain, other = hits.first.astype(np.int64), hits.second.astype(np.int64)
@@ -171,60 +147,22 @@ class Join:
         best, _, b_turned = loops.turns(turned, a, b)
         told = np.where(b_turned, (plain == a) & (orientation == best), (plain == b) & (orientation == INVERSE[best]))
         told &= a != b
-        for first, second, number in pairs_across(self.members[0], a[told], self.members[0], b[told], chunk):
+        for first, second, number in pairs_across(self.members, a[told], b[told], chunk):
             swapped = first > second
             a_values, b_values = a[told][number], b[told][number]
             low, high = np.where(swapped, b_values, a_values), np.where(swapped, a_values, b_values)
             orientations, distances, _ = loops.turns(turned, low, high)
             yield Pairs(np.minimum(first, second), np.maximum(first, second), distances, orientations)
 
-    def shards(self, folder: str | Path) -> list[Shard]:
-        """Write the join below `folder`, an empty one, and return its tasks as shards, small enough to be pickled.
-
-        Whoever reads them must see the same folder; the hashes are mapped into memory, not copied.
-        """
-        folder = Path(folder)
-        arrays: dict[str, NDArray[np.generic]] = {"order": self.chosen.order}
-        for n, side in enumerate(self.sides):
-            arrays |= {f"values{n}": side.values}
-        for n, members in enumerate(self.members):
-            arrays |= {f"rows{n}": members.rows, f"starts{n}": members.starts}
-        if self.turned is not None:
-            arrays["turned"] = self.turned
-        for name, array in arrays.items():
-            np.save(folder / f"{name}.npy", array)
-        about = {"radius": self.radius, "blocks": self.chosen.blocks, "agreeing": self.chosen.agreeing}
-        (folder / "join.json").write_text(json.dumps(about | {"arrays": sorted(arrays)}))
-        return [Shard(str(folder), task) for task in self.tasks()]
-
-
-def pairs_of(shard: Shard, *, chunk: int = CHUNK) -> Iterator[Pairs]:
-    """The pairs of one shard, about `chunk` at a time."""
-    return _opened(shard.folder).pairs(shard.task, chunk=chunk)
-
-
-def _opened(folder: str) -> Join:
-    about = json.loads((Path(folder) / "join.json").read_text())
-    # Copy-on-write: nothing is written, but compiled code then knows the arrays as those of memory.
-    arrays = {name: np.asarray(np.load(Path(folder) / f"{name}.npy", mmap_mode="c")) for name in about["arrays"]}
-    numbers = [n for n in range(2) if f"values{n}" in arrays]
-    sides = [Side(v, np.arange(len(v) - PADDING, dtype=np.uint32)) for v in (arrays[f"values{n}"] for n in numbers)]
-    members = [Members(arrays[f"rows{n}"], arrays[f"starts{n}"]) for n in range(2) if f"rows{n}" in arrays]
-    blocks = tuple((low, width) for low, width in about["blocks"])
-    chosen = Plan(arrays["order"], blocks, about["agreeing"])
-    return Join(about["radius"], chosen, tuple(sides), tuple(members), (), arrays.get("turned"))
-
 
 class Matches:
     """The pairs of a join, once through, in no particular order; and its crowds.
 
-    `crowds`: arrays of rows, ascending, that share one hash; only the first row of each stands in pairs. With two
-    columns there are `crowds` of the first and `other_crowds` of the second.
+    `crowds`: arrays of rows, ascending, that share one hash; only the first row of each stands in pairs.
     """
 
     def __init__(self, join: Join, chunk: int, workers: int | None) -> None:
-        self.crowds = join.crowds[0]
-        self.other_crowds = join.crowds[1] if len(join.crowds) > 1 else []
+        self.crowds = join.crowds
         self._pairs = run(join, chunk=chunk, workers=workers)
 
     def __iter__(self) -> Iterator[Pairs]:
@@ -243,22 +181,6 @@ def pairs_within(
     Raises ValueError for another type or shape, or a radius out of range.
     """
     return Matches(Join.of_one(hashes, radius, crowd=crowd), chunk, workers)
-
-
-def cross_within(
-    a: NDArray[np.uint64],
-    b: NDArray[np.uint64],
-    radius: int,
-    *,
-    crowd: int = CROWD,
-    chunk: int = CHUNK,
-    workers: int | None = None,
-) -> Matches:
-    """All pairs of a row of `a` and a row of `b` whose hashes differ in at most `radius` bits; else as `pairs_within`.
-
-    `first` of a pair is the row in `a`, `second` the row in `b`.
-    """
-    return Matches(Join.of_two(a, b, radius, crowd=crowd), chunk, workers)
 
 
 def oriented_pairs(
@@ -313,7 +235,7 @@ def run(join: Join, *, chunk: int = CHUNK, workers: int | None = None) -> Iterat
 
 def _on_cluster(join: Join, tasks: Sequence[Task], chunk: int, workers: int | None) -> Iterator[Pairs]:
     # All of a task's pairs come back at once: together they are as many as the budget allows.
-    work = Bound(_pairs, (replace(join, crowds=()), chunk))
+    work = Bound(_pairs, (replace(join, crowds=[]), chunk))
     with closing(map_shards(work, tasks, workers=workers)) as finished:
         for _, found in finished:
             yield from found

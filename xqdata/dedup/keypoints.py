@@ -28,10 +28,6 @@ class Keypoints:
     places: NDArray[np.float32]
     signs: NDArray[np.float32]
 
-    def at(self, kept: NDArray[np.bool_]) -> Keypoints:
-        """Only those `kept`."""
-        return Keypoints(self.places[kept], self.signs[kept])
-
 
 _NONE = Keypoints(np.zeros((0, 2), np.float32), np.zeros((0, 128), np.float32))
 

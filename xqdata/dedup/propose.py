@@ -30,7 +30,22 @@ CHANNELS = ("phash", "content", "foreground", "phash256", "neighbour", "descript
 # Of 256 bits: a pair within it has one of the four words within a fifth, which is how it is found.
 _RADIUS_256 = 19
 _WORD_RADIUS = 4
+# Of the 64-bit hashes of contents and of foregrounds.
+_CONTENT_RADIUS = 4
+_FOREGROUND_RADIUS = 8
+# Neighbours by descriptor, where there are at most so many pictures: all are compared with all.
+_NEAREST = 4
+_DESCRIPTOR_LIMIT = 60_000
 _DESCRIPTOR_SIDE = 16
+# Patches of equal pixels that windows of one scan must have in common.
+_SHARED = 3
+# The least correlation of thumbnails for a possible copy: as they are, and laid on one another.
+_COPY = (0.85, 0.99)
+# The least for a possible tie, between neighbours in time and between others: of foregrounds; and of whole thumbnails
+# where foregrounds are not known. `_SLACK`: how much less is enough before foregrounds are laid on one another.
+_TIE = (0.75, 0.9)
+_TIE_WHOLE = (0.75, 0.95)
+_SLACK = 0.3
 _CHUNK = 2048
 # Likenesses of descriptors that are held at once.
 _BLOCK = _CHUNK * _CHUNK
@@ -42,38 +57,23 @@ _FEW = 50_000
 
 @dataclass(frozen=True)
 class Gates:
-    """How near pairs must be to be proposed, and how alike at low resolution to be compared in full.
+    """How near pairs must be to be proposed.
 
-    `radius`: bits of 64, in any orientation; `budget`: pairs that the pHash may propose, above it the radius shrinks.
-    `window`: neighbours to each side in the order of acquisition. `nearest`: neighbours by descriptor, where there are
-    at most `descriptor_limit` pictures. `shared`: patches of equal pixels that windows of one scan must have in common.
-
-    Correlations of thumbnails: `copy`, the least for a possible copy, as they are and laid on one another. `tie`: of
-    foregrounds for a possible tie, between neighbours in time and others; `tie_whole`: of whole thumbnails where
-    foregrounds are not known; `slack`: how much less is enough before they are laid on one another.
+    `radius`: bits of the pHash's 64, in any orientation; `budget`: pairs that it may propose, above it the radius
+    shrinks. `window`: neighbours to each side in the order of acquisition.
     """
 
     radius: int = 8
-    content_radius: int = 4
-    foreground_radius: int = 8
     window: int = 6
-    nearest: int = 4
-    copy: tuple[float, float] = (0.85, 0.99)
-    tie: tuple[float, float] = (0.75, 0.9)
-    tie_whole: tuple[float, float] = (0.75, 0.95)
-    slack: float = 0.3
     budget: int = 20_000_000
-    descriptor_limit: int = 60_000
-    shared: int = 3
 
 
 @dataclass
 class Candidates:
     """Pairs that passed, each once: rows `a` < `b`, how b is turned to lie on a, and who proposed them (bits).
 
-    `for_copy`, `for_tie`, `for_window`: what the pair may be. `proposed`, `passed`: pairs by channel before and after
-    the filters. `radius`: the one that was used. `crowds`: rows that share one hash in such numbers that only the first
-    was paired.
+    `for_copy`, `for_tie`, `for_window`: what the pair may be. `proposed`: pairs by channel before the filters.
+    `radius`: the one that was used. `crowds`: rows that share one hash in such numbers that only the first was paired.
     """
 
     a: Rows
@@ -84,7 +84,6 @@ class Candidates:
     for_tie: NDArray[np.bool_]
     for_window: NDArray[np.bool_]
     proposed: dict[str, int] = field(default_factory=dict)
-    passed: dict[str, int] = field(default_factory=dict)
     radius: int = 0
     crowds: list[Rows] = field(default_factory=list)
 
@@ -110,7 +109,6 @@ class _Piece(NamedTuple):
 class _Sieve:
     """What pairs are filtered by, wherever that is done."""
 
-    gates: Gates
     thumbs: Thumbs
     foreground_thumbs: Thumbs
 
@@ -130,21 +128,20 @@ def propose(
     crowds: list[Rows] = []
     streams: dict[str, Iterator[_Batch]] = {
         "phash": _oriented(pictures.phash8, pictures.informative, radius, workers, crowds),
-        "content": _oriented(pictures.content8, pictures.informative, gates.content_radius, workers, crowds),
+        "content": _oriented(pictures.content8, pictures.informative, _CONTENT_RADIUS, workers, crowds),
         "foreground": _oriented(
             pictures.foreground8,
             pictures.has_foreground & pictures.informative,
-            gates.foreground_radius,
+            _FOREGROUND_RADIUS,
             workers,
             crowds,
         ),
         "phash256": _wide(pictures, workers),
         "neighbour": _neighbours(pictures, gates.window),
-        "descriptor": _nearest(pictures, gates),
-        "shingles": _windows(pictures, gates.shared),
+        "descriptor": _nearest(pictures),
+        "shingles": _windows(pictures),
     }
     proposed = dict.fromkeys(CHANNELS, 0)
-    passed = dict.fromkeys(CHANNELS, 0)
     kept: list[_Survivors] = [_nothing()]
 
     def pieces() -> Iterator[_Piece]:
@@ -153,26 +150,25 @@ def propose(
                 proposed[name] += len(batch.a)
                 yield from _pieces(pictures, batch, channel)
 
-    sieve = _Sieve(gates, pictures.thumbs, pictures.foreground_thumbs)
+    sieve = _Sieve(pictures.thumbs, pictures.foreground_thumbs)
     with closing(_filtered(sieve, pieces(), len(pictures.scan), workers, sees)) as finished:
-        for piece, survivors in finished:
-            passed[CHANNELS[piece.channel]] += len(survivors[0])
-            kept.append(survivors)
-    return _merged(kept, proposed, passed, radius, crowds)
+        kept += finished
+    return _merged(kept, proposed, radius, crowds)
 
 
 def _filtered(
     sieve: _Sieve, pieces: Iterator[_Piece], pictures: int, workers: int | None, sees: Sequence[Path]
-) -> Generator[tuple[_Piece, _Survivors], None, None]:
+) -> Generator[_Survivors, None, None]:
     """What passes of each piece, in any order: from threads of this process, whose compiled code lets go of the
     interpreter, or from the cluster.
     """
     if chosen().is_cluster and workers != 1 and pictures >= _FEW:
         files = [sieve.thumbs.path, sieve.foreground_thumbs.path]
-        yield from map_shards(Bound(_sifted, sieve), pieces, workers=workers, sees=[*sees, *files])
+        for _, survivors in map_shards(Bound(_sifted, sieve), pieces, workers=workers, sees=[*sees, *files]):
+            yield survivors
     else:
         count = default_workers() if workers is None else workers
-        yield from in_threads(lambda piece: [(piece, _sifted(sieve, piece))], pieces, count)
+        yield from in_threads(lambda piece: [_sifted(sieve, piece)], pieces, count)
 
 
 def _affordable(pictures: Pictures, gates: Gates) -> int:
@@ -196,11 +192,12 @@ def _oriented(
 def _wide(pictures: Pictures, workers: int | None) -> Iterator[_Batch]:
     rows = np.flatnonzero(pictures.informative)
     words = np.ascontiguousarray(pictures.phash256[rows])
+    found = []
     for word in range(4):
         for pairs in pairs_within(np.ascontiguousarray(words[:, word]), _WORD_RADIUS, workers=workers):
             near = distance256(words, pairs.first, pairs.second) <= _RADIUS_256
-            a, b = rows[pairs.first[near]], rows[pairs.second[near]]
-            yield _Batch(a, b, np.zeros(len(a), np.int8))
+            found.append(pairs.first[near] * len(rows) + pairs.second[near])
+    yield _once(rows, found)
 
 
 def _neighbours(pictures: Pictures, window: int) -> Iterator[_Batch]:
@@ -214,20 +211,28 @@ def _neighbours(pictures: Pictures, window: int) -> Iterator[_Batch]:
         yield _Batch(np.minimum(a, b), np.maximum(a, b), np.zeros(len(a), np.int8))
 
 
-def _nearest(pictures: Pictures, gates: Gates) -> Iterator[_Batch]:
+def _nearest(pictures: Pictures) -> Iterator[_Batch]:
     """The nearest neighbours of each foreground, seen very coarsely; none where comparing all would take too long."""
     rows = np.flatnonzero(pictures.informative)
-    if len(rows) < 2 or len(rows) > gates.descriptor_limit:
+    if len(rows) < 2 or len(rows) > _DESCRIPTOR_LIMIT:
         return
     points = _descriptors(pictures, rows)
-    count = min(gates.nearest, len(rows) - 1)
+    count = min(_NEAREST, len(rows) - 1)
     step = max(1, min(_CHUNK, _BLOCK // len(rows)))
+    found = []
     for start in range(0, len(rows), step):
         block = points[start : start + step] @ points.T
         block[np.arange(len(block)), np.arange(start, start + len(block))] = -np.inf
         near = np.argpartition(np.negative(block, out=block), count - 1, axis=1)[:, :count].ravel()
-        a, b = rows[np.repeat(np.arange(start, start + len(block)), count)], rows[near]
-        yield _Batch(np.minimum(a, b), np.maximum(a, b), np.zeros(len(a), np.int8))
+        a, b = np.repeat(np.arange(start, start + len(block)), count), near
+        found.append(np.minimum(a, b) * len(rows) + np.maximum(a, b))
+    yield _once(rows, found)
+
+
+def _once(rows: Rows, found: Sequence[Rows]) -> _Batch:
+    """Pairs that several words, or both pictures, found, each once. `found`: first * len(rows) + second, as places."""
+    a, b = np.divmod(np.unique(np.concatenate([np.zeros(0, np.int64), *found])), max(len(rows), 1))
+    return _Batch(rows[a], rows[b], np.zeros(len(a), np.int8))
 
 
 def _descriptors(pictures: Pictures, rows: Rows) -> NDArray[np.float32]:
@@ -248,9 +253,9 @@ def _coarse(thumbs: NDArray[np.uint8]) -> NDArray[np.float32]:
     return np.asarray(tiles.mean(axis=(2, 4), dtype=np.float32).reshape(len(thumbs), _DESCRIPTOR_SIDE**2))
 
 
-def _windows(pictures: Pictures, shared: int) -> Iterator[_Batch]:
-    """Pictures that have `shared` or more patches of equal pixels in common: windows of one scan."""
-    a, b = pictures.patches.shared(shared)
+def _windows(pictures: Pictures) -> Iterator[_Batch]:
+    """Pictures that have patches of equal pixels in common: windows of one scan."""
+    a, b = pictures.patches.shared(_SHARED)
     yield _Batch(a, b, np.zeros(len(a), np.int8))
 
 
@@ -266,23 +271,23 @@ def _pieces(pictures: Pictures, batch: _Batch, channel: int) -> Iterator[_Piece]
 
 def _sifted(sieve: _Sieve, piece: _Piece) -> _Survivors:
     """Wherever it is done: the pairs that are alike at low resolution, as columns of `_merged`."""
-    gates, (channel, a, b, orientation, known) = sieve.gates, piece
+    channel, a, b, orientation, known = piece
     if channel == CHANNELS.index("shingles"):
         no, yes = np.zeros(len(a), bool), np.ones(len(a), bool)
         return _columns(a, b, orientation, channel, no, no, yes, np.ones(len(a), np.float32))
     thumbs, one, two = _opened(sieve.thumbs, a, b)
     whole = correlations(thumbs, one, two, orientation)
-    for_copy = whole >= gates.copy[0]
+    for_copy = whole >= _COPY[0]
     near = np.flatnonzero(for_copy)
-    for_copy[near] = aligned(thumbs, one[near], two[near], orientation[near]) >= gates.copy[1]
+    for_copy[near] = aligned(thumbs, one[near], two[near], orientation[near]) >= _COPY[1]
     # Where foregrounds are known they decide: two bags in one kind of basket are alike as wholes.
     other = int(channel != CHANNELS.index("neighbour"))
-    least, least_whole = np.float64(gates.tie[other]), np.float64(gates.tie_whole[other])
+    least, least_whole = np.float64(_TIE[other]), np.float64(_TIE_WHOLE[other])
     for_tie = (orientation == 0) & ~known & (whole >= least_whole)
     fore = np.flatnonzero(known & (orientation == 0))
     thumbs, one, two = _opened(sieve.foreground_thumbs, a[fore], b[fore])
     upright = np.zeros(len(fore), np.int8)
-    near = np.flatnonzero(correlations(thumbs, one, two, upright) >= least - gates.slack)
+    near = np.flatnonzero(correlations(thumbs, one, two, upright) >= least - _SLACK)
     for_tie[fore[near]] = aligned(thumbs, one[near], two[near], upright[near]) >= least
     kept = for_copy | for_tie
     no = np.zeros(int(kept.sum()), bool)
@@ -314,7 +319,6 @@ def _nothing() -> _Survivors:
 def _merged(
     kept: Sequence[_Survivors],
     proposed: dict[str, int],
-    passed: dict[str, int],
     radius: int,
     crowds: list[Rows],
 ) -> Candidates:
@@ -338,7 +342,6 @@ def _merged(
         for_tie,
         for_window,
         proposed,
-        passed,
         radius,
         crowds,
     )

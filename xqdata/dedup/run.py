@@ -71,7 +71,8 @@ class Result:
     """The tables that were written, and what a person wants to know of how they came about.
 
     `images`: rows that were compared. `skipped`: (path, why) of images that could not be opened. `links`: by kind.
-    `candidates`: pairs proposed and passed by channel. `radius`: of the pHash that was complete. `seconds`: by step.
+    `proposed`, `passed`: pairs by channel, and those of them that were compared in full. `radius`: of the pHash that
+    was complete. `seconds`: by step.
     `conflicts`: clusters whose members' labels contradict each other, as (cluster, labels). `notes`: one line each.
     """
 
@@ -86,7 +87,6 @@ class Result:
     conflicts: list[tuple[str, list[str]]] = field(default_factory=list)
     seconds: dict[str, float] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
-    changed: bool = True
 
     @property
     def links(self) -> Counter[str]:
@@ -116,7 +116,8 @@ def dedup(project: Project, taxonomy: Taxonomy, options: Options = Options()) ->
             _timed(result, "comparing"),
             closing(_compared(project, known, pairs, foregrounds, options, result)) as outcomes,
         ):
-            links, undecided = _judged(known, outcomes, exact, result)
+            links, undecided = _judged(known, outcomes, exact)
+        result.skipped = sorted(dict.fromkeys(result.skipped))
         differ = {pair for pair, row in undecided.items() if row["reason"].startswith(ONE_SCAN)}
         told = _overruled(known, log, links, undecided)
         differ = (differ - told.keys()) | {pair for pair, same in told.items() if not same}
@@ -277,13 +278,14 @@ def _proposed(
         )
         sees = scans.witnesses(project, known.scans)
         found = propose(made, options.gates, workers=options.workers, sees=sees)
-    result.proposed, result.passed, result.radius = found.proposed, found.passed, found.radius
+    pairs = _Proposed(found, np.asarray(speakers, np.int64), options.ties)
+    result.proposed, result.passed, result.radius = found.proposed, pairs.by_channel(), found.radius
     if found.radius < options.gates.radius:
         told = f"pHash within {options.gates.radius} bits proposes more than {options.gates.budget:,} pairs"
         result.notes.append(f"{told}: it is complete within {found.radius} bits only")
     for crowd in found.crowds:
         result.notes.append(f"{len(crowd):,} images share one hash: only the first of them was paired by it")
-    return _Proposed(found, np.asarray(speakers, np.int64), options.ties)
+    return pairs
 
 
 @contextmanager
@@ -341,6 +343,10 @@ class _Proposed(Sequence[Pair]):
         copy, tie, window = self.uses[number].tolist()
         return Pair(int(self.a[number]), int(self.b[number]), ORIENTATIONS[self.orientation[number]], copy, tie, window)
 
+    def by_channel(self) -> dict[str, int]:
+        """How many of them each channel proposed."""
+        return {name: int(np.count_nonzero(self.channels >> bit & 1)) for bit, name in enumerate(CHANNELS)}
+
     def proposers(self, pair: Pair) -> list[str]:
         """The channels that proposed a pair."""
         channels = int(self.channels[np.searchsorted(self.keys, pair.a * self.images + pair.b)])
@@ -366,7 +372,7 @@ def _compared(
 
 
 def _judged(
-    known: _Known, outcomes: Iterable[tuple[Outcome, list[str]]], exact: Iterable[tuple[int, int, str]], result: Result
+    known: _Known, outcomes: Iterable[tuple[Outcome, list[str]]], exact: Iterable[tuple[int, int, str]]
 ) -> tuple[dict[IdPair, Row], dict[IdPair, Row]]:
     """The rows of links and of undecided, by pair."""
     links: dict[IdPair, Row] = {}
@@ -378,10 +384,9 @@ def _judged(
         pair = known.pair(outcome.pair.a, outcome.pair.b)
         verdict = outcome.verdict
         if verdict is None:
-            undecided[pair] = {"image_a": pair[0], "image_b": pair[1], "reason": outcome.failed}
+            undecided[pair] = _undecided(pair, outcome.failed)
         elif verdict.kind in ("rescan", "same-bag") and (days := _days_between(known, pair)) >= 1:
-            reason = f"alike as one bag is, but scanned {days:,} days apart"
-            undecided[pair] = {"image_a": pair[0], "image_b": pair[1], "reason": reason}
+            undecided[pair] = _undecided(pair, f"alike as one bag is, but scanned {days:,} days apart")
         elif verdict.kind is not None:
             links[pair] = _link(known, pair, verdict.kind, proposers) | {
                 "orientation": verdict.orientation,
@@ -391,8 +396,7 @@ def _judged(
                 "inliers": verdict.inliers,
             }
         elif verdict.undecided:
-            undecided[pair] = {"image_a": pair[0], "image_b": pair[1], "reason": verdict.undecided}
-    result.skipped = sorted(dict.fromkeys(result.skipped))
+            undecided[pair] = _undecided(pair, verdict.undecided)
     return links, undecided
 
 
@@ -412,6 +416,10 @@ def _link(known: _Known, pair: IdPair, kind: str, proposers: list[str]) -> Row:
         "phash256_distance": (int.from_bytes(a["phash256"]) ^ int.from_bytes(b["phash256"])).bit_count(),
         "proposed_by": proposers,
     }
+
+
+def _undecided(pair: IdPair, reason: str | None) -> Row:
+    return {"image_a": pair[0], "image_b": pair[1], "reason": reason}
 
 
 def _overruled(
@@ -438,7 +446,7 @@ def _reconcile(links: dict[IdPair, Row], undecided: dict[IdPair, Row], differ: s
     copies = {pair: _strength(row) for pair, row in links.items() if row["kind"] in COPY_KINDS}
     for pair in cluster.reconciled(copies, differ)[1]:
         del links[pair]
-        undecided[pair] = {"image_a": pair[0], "image_b": pair[1], "reason": _TORN}
+        undecided[pair] = _undecided(pair, _TORN)
 
 
 def _settle(

@@ -1,4 +1,4 @@
-"""Work in threads whose results come as a stream, and small pieces of a stream put together."""
+"""Work in threads whose results come as a stream."""
 
 from __future__ import annotations
 
