@@ -94,10 +94,13 @@ def trained(asked: Asked) -> None:
         name: worlds.made(worlds.WORLDS[name], asked.work, asked.scans, asked.workers)
         for name in dict.fromkeys(jobs.WORLD_OF[part] for part in asked.parts)
     }
+    benches: dict[tuple[str, str], Bench] = {}
     for seed in range(asked.seeds):
         for name in asked.only:
             for part in asked.parts:
-                bench = Bench.of(made[jobs.WORLD_OF[part]], name, part, asked)
+                if (name, part) not in benches:
+                    benches[name, part] = Bench.of(made[jobs.WORLD_OF[part]], name, part, asked)
+                bench = benches[name, part]
                 for split_seed in worlds.SPLIT_SEEDS[: SPLIT_SEEDS.get((name, part))]:
                     for job in jobs.PARTS[part](bench.world, split_seed, seed):
                         if job.test.any() and job.train.any():  # very small worlds have too few twins

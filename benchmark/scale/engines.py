@@ -23,6 +23,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Iterator
+from contextlib import nullcontext
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from statistics import median
@@ -120,18 +121,14 @@ def contest(folder: Path, count: int, steps: list[str], repeats: int) -> Iterato
             project = Project(folder / name)
             shutil.rmtree(project.folder, ignore_errors=True)
             project.folder.mkdir()
-            nodes = nodes_of_ray() if name == "ray" else None
-            address = nodes.stdout.readline().strip() if nodes and nodes.stdout else ""
-            where = ["--engine", "ray", "--ray-address", address] if nodes else ["--workers", "2"]
-            for step in STEPS if "dedup" in steps else ["ingest"]:
-                arguments = [*(["../raw"] if step == "ingest" else []), *where]
-                found.setdefault((step, name), []).append(measured(project, step, arguments, nodes is None))
-                now = digests(project, step)
-                if told.setdefault(step, now) != now:
-                    sys.exit(f"{step} of {count} pictures has other tables with {name}: {now}, {told[step]}")
-            if nodes and nodes.stdin:
-                nodes.stdin.close()
-                nodes.wait(60)
+            with nodes_of_ray() if name == "ray" else nullcontext("") as address:
+                where = ["--engine", "ray", "--ray-address", address] if address else ["--workers", "2"]
+                for step in STEPS if "dedup" in steps else ["ingest"]:
+                    arguments = [*(["../raw"] if step == "ingest" else []), *where]
+                    found.setdefault((step, name), []).append(measured(project, step, arguments, not address))
+                    now = digests(project, step)
+                    if told.setdefault(step, now) != now:
+                        sys.exit(f"{step} of {count} pictures has other tables with {name}: {now}, {told[step]}")
     for (step, name), runs in found.items():
         if step in steps:
             seconds, spent, own, other = zip(*runs, strict=True)

@@ -23,6 +23,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from contextlib import nullcontext
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -86,14 +87,10 @@ def measured(way: str, file: Path, radius: int, repeats: int) -> dict[str, Any]:
     """The median run of one contestant; a cluster is started for each run, so that the peaks of its workers are its."""
     runs = []
     for _ in range(repeats):
-        nodes = nodes_of_ray() if way == "cluster" else None
-        address = nodes.stdout.readline().strip() if nodes and nodes.stdout else ""
-        command = [sys.executable, __file__, "--contest", way, str(file), str(radius), address]
-        said = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True).stdout
-        runs.append(json.loads(said.splitlines()[-1]))
-        if nodes and nodes.stdin:
-            nodes.stdin.close()
-            nodes.wait(60)
+        with nodes_of_ray() if way == "cluster" else nullcontext("") as address:
+            command = [sys.executable, __file__, "--contest", way, str(file), str(radius), address]
+            said = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True).stdout
+            runs.append(json.loads(said.splitlines()[-1]))
     return {
         "seconds": round(median(run["seconds"] for run in runs), 3),
         "cpu_seconds": round(median(run["cpu_seconds"] for run in runs), 2),

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import csv
 import math
+import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,6 +28,7 @@ SCANS = 1e8
 # Processor seconds that a scan of 1000 x 700 takes beyond the tiny pictures that were measured here: decoding and
 # hashing (benchmark/speed: 4 to 7 ms), the sketch for dedup (18 ms), and its bytes on disk.
 DECODED, SKETCHED, BYTES = 0.006, 0.018, 0.7e6
+TABLES = 9  # of the join, at 10^6 pictures and radius 8: as many processors can work on it at once
 MACHINES = (("one machine of 64 cores", 64, 1), ("20 nodes of 32 cores", 640, 20))
 
 
@@ -34,7 +36,6 @@ MACHINES = (("one machine of 64 cores", 64, 1), ("20 nodes of 32 cores", 640, 20
 class Curve:
     """What a step takes by size: `points` of (size, seconds, MB), the smallest first."""
 
-    name: str
     points: tuple[tuple[float, float, float], ...]
 
     def exponent(self, column: int) -> float:
@@ -64,18 +65,18 @@ def curves() -> dict[str, Curve]:
     found: dict[str, list[tuple[float, float, float]]] = {}
     for row in rows("engines"):
         words = {"processes": "2 processes", "ray": "2 Ray nodes"}
-        found.setdefault(f"{row['step']}, {words[row['engine']]}", []).append(_point(row, "cpu_seconds"))
+        found.setdefault(f"{row['step']}, {words[row['engine']]}", []).append(_point(row))
     for row in rows("steps"):
         if row["unit"] == "images" and row["cpu_seconds"] and "," not in row["step"]:
-            found.setdefault(row["step"], []).append(_point(row, "cpu_seconds"))
+            found.setdefault(row["step"], []).append(_point(row))
     for row in rows("join"):
         if row["cpu_seconds"]:
-            found.setdefault(row["step"], []).append(_point(row, "cpu_seconds"))
-    return {name: Curve(name, tuple(sorted(points))) for name, points in found.items()}
+            found.setdefault(row["step"], []).append(_point(row))
+    return {name: Curve(tuple(sorted(points))) for name, points in found.items()}
 
 
-def _point(row: dict[str, str], seconds: str) -> tuple[float, float, float]:
-    return float(row["size"]), float(row[seconds]), float(row["peak_mb"])
+def _point(row: dict[str, str]) -> tuple[float, float, float]:
+    return float(row["size"]), float(row["cpu_seconds"]), float(row["peak_mb"])
 
 
 def drawn(known: dict[str, Curve], path: Path) -> None:
@@ -99,7 +100,8 @@ def drawn(known: dict[str, Curve], path: Path) -> None:
             axes.grid(alpha=0.3)
             axes.set_ylabel(label)
             axes.set_xlabel(title)
-            axes.legend(frameon=False, fontsize=7)
+            axes.margins(y=0.3)  # room for the legend
+            axes.legend(frameon=False, fontsize=7, loc="upper left")
     figure.savefig(path, dpi=150, metadata={"Software": None})
 
 
@@ -151,10 +153,10 @@ def plan(known: dict[str, Curve]) -> Iterator[list[str]]:
         if curve:
             hours = (SCANS * each + curve.at(SCANS, 1)) / 3600
             yield [name, f"{hours:,.0f}", *(f"{hours / cores:,.1f}" for _, cores, _ in MACHINES), _memory(curve)]
-    for name in ("join, threads", "split", "audit", "clusters of dedup"):
+    for name, at_once in (("join, threads", TABLES), ("split", 1), ("audit", 1), ("clusters of dedup", 1)):
         if name in known:
             hours = known[name].at(SCANS, 1) / 3600
-            spread = [f"{hours:,.1f}"] * 2
+            spread = [f"{hours / min(at_once, cores):,.1f}" for _, cores, _ in MACHINES]
             yield [name, f"{hours:,.1f}", *spread, _memory(known[name])]
     read = SCANS * BYTES
     yield ["reading the scans once, at 1 GB/s for each node", "", *(f"{read / 1e9 / nodes / 3600:,.1f}"
@@ -177,6 +179,8 @@ def put(name: str, text: str) -> None:
     """Replace what stands between the README's marks of this name."""
     old = README.read_text(encoding="utf-8")
     begin, end = f"<!-- {name}: begin -->\n", f"<!-- {name}: end -->"
+    if begin not in old or end not in old:
+        sys.exit(f"{README} has no marks called {name}")
     README.write_text(f"{old[: old.index(begin)]}{begin}{text}{old[old.index(end) :]}", encoding="utf-8")
 
 

@@ -13,14 +13,13 @@ ended and told as such, and so are larger sizes of it.
 from __future__ import annotations
 
 import argparse
-import math
 import os
 import resource
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
@@ -67,14 +66,14 @@ def measured(step: str, project: Project, size: int, unit: str, limits: tuple[fl
     with tempfile.TemporaryFile() as said:
         process = subprocess.Popen(STEPS[step], cwd=project.folder, stdout=said, stderr=said)
         note = _watched(process, limits)
-        _, status, used = os.wait4(process.pid, 0) if process.returncode is None else (0, process.returncode, None)
+        _, status, used = os.wait4(process.pid, 0)
         seconds = time.monotonic() - start
         if note:
             return Line(step, size, unit, note=note)
         code = os.waitstatus_to_exitcode(status)
         said.seek(0)
         last = said.read().decode(errors="replace").strip().splitlines()[-1:]
-    if code or used is None:
+    if code:
         return Line(step, size, unit, note=f"exit code {code}: {''.join(last)}"[:200])
     return Line(step, size, unit, round(seconds, 2), round(used.ru_utime + used.ru_stime, 2), used.ru_maxrss // 1024)
 
@@ -122,15 +121,6 @@ def run(given: argparse.Namespace, folder: Path) -> Iterator[Line]:
                 yield replace(line, step=name, size=count, unit="components")
 
 
-def slopes(lines: Sequence[Line]) -> Iterator[tuple[str, str, float]]:
-    """(step, unit, exponent): how CPU seconds grow between the two largest sizes; 1 is in proportion."""
-    for step, unit in dict.fromkeys((line.step, line.unit) for line in lines):
-        mine = [line for line in lines if (line.step, line.unit) == (step, unit) and line.cpu_seconds]
-        if len(mine) > 1:
-            a, b = sorted(mine, key=lambda line: line.size)[-2:]
-            yield step, unit, math.log(b.cpu_seconds / a.cpu_seconds) / math.log(b.size / a.size)
-
-
 def main() -> None:
     """Measure, print, and keep where asked to."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -145,16 +135,12 @@ def main() -> None:
     given = parser.parse_args()
     given.sizes = sorted(int(float(size)) for size in given.sizes.split(","))
     given.steps = given.steps.split(",")
-    lines = []
     with tempfile.TemporaryDirectory(prefix="xqdata-scale-", dir=given.folder) as folder:
         for line in run(given, Path(folder)):
-            lines.append(line)
             told = line.note or f"{line.seconds:10,.2f} s {line.cpu_seconds:10,.2f} s of CPU {line.peak_mb:8,} MB"
             print(f"{line.step:32} {line.size:12,} {line.unit:10} {told}", flush=True)
             if given.write:
                 keep([asdict(line)], RESULTS, ("step", "unit", "size"))
-    for step, unit, exponent in slopes(lines):
-        print(f"{step:32} {unit:10} CPU seconds grow as size^{exponent:.2f}")
 
 
 if __name__ == "__main__":

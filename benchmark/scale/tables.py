@@ -31,7 +31,8 @@ from xqdata.manifest import Origin, Project
 BLOCK = 1 << 16
 ROOT = "synthetic"
 SHAPES = ("usual", "giant", "bare", "distinct")
-FAMILY = 3.0  # images of one specimen, the mean; a hundredth of all specimens was scanned twenty times as often
+# Images of one specimen: the mean, but for a hundredth of all specimens, which were scanned twenty times as often.
+FAMILY = 3.0
 SAME_BAG, SAME_SCAN = 0.5, 0.3  # of the images of a family, those that lie in the bag, or the scan, of the one before
 NEXT_TOO = 0.05  # of all bags, those that show the next family's specimen too
 COPY, REENCODED, RESCAN, UNDECIDED = 0.03, 0.4, 0.01, 0.002

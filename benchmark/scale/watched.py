@@ -6,14 +6,21 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 NODES = Path(__file__).parents[2] / "tests" / "assets" / "ray_nodes.py"
 
 
-def nodes_of_ray() -> subprocess.Popen[str]:
-    """Two nodes of one processor each, which stop when stdin is closed; the first line of stdout is their address."""
-    return subprocess.Popen([sys.executable, str(NODES)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+@contextmanager
+def nodes_of_ray() -> Iterator[str]:
+    """Two nodes of one processor each, for as long as the context lasts: their address."""
+    command = [sys.executable, str(NODES)]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as nodes:
+        assert nodes.stdin and nodes.stdout
+        yield nodes.stdout.readline().strip()
+        nodes.stdin.close()  # they stop when it is, as they do where this process ends
+        nodes.wait(60)
 
 
 def workers(parent: int | None) -> Iterator[Path]:

@@ -10,9 +10,9 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 from xqdata_benchmark.intervals import FEWEST, proportion, resampled, wilson, worth
+from xqdata_benchmark.ties import KINDS
 
 _DRAW = ("split_seed", "seed")
-KINDS = ("copy", "scan", "specimen", "session", "none")
 # Of the study's two published classes: right, tested (inferred from the shares it prints).
 PUBLISHED = {"dracaena": (25, 37), "tree_ear_mushroom": (3, 36)}
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import shutil
 from pathlib import Path
@@ -32,7 +33,7 @@ def measured(folder: Path, group_from: str | None, work: Path, recipes: tuple[st
     told = json.loads(pages.REAL.read_text()) if pages.REAL.exists() else []
     for recipe in recipes:
         name = "quick" if recipe == "cnn" else recipe
-        run = f"{name}-{len(grouped)}"
+        run = f"{name}-{hashlib.sha256((group_from or '').encode()).hexdigest()[:8]}"
         worlds.xqdata(project, "benchmark", "--gap", "--name", "random", "--recipe", name, "--run", run, "--seeds",
                       str(SEEDS), *grouped, *busy)  # fmt: skip
         found = json.loads((project.folder / "gaps" / run / "gap.json").read_text())
