@@ -311,8 +311,16 @@ LINKS = Table(
                allowed=ORIENTATIONS),
         Column("phash_distance", pa.int32(), "bits between the hashes, each picture as it is"),
         Column("phash256_distance", pa.int32(), "bits between the hashes, each picture as it is"),
-        Column("ncc", pa.float64(), "normalised cross-correlation over the foreground, -1 to 1"),
-        Column("worst_tile", pa.float64(), "normalised cross-correlation of the worst tile, -1 to 1"),
+        Column(
+            "ncc",
+            pa.float64(),
+            "normalised cross-correlation over what is not air, -1 to 1; of windows of one scan, equal pixels' share",
+        ),
+        Column(
+            "worst_tile",
+            pa.float64(),
+            "1 - difference / variance of the tile that agrees least, at most 1; of a rescan, of its worst part",
+        ),
         Column("overlap", pa.float64(), "share of the larger picture that the other shows, 0 to 1"),
         Column("inliers", pa.int32(), "local features that agree on one geometry"),
         Column("proposed_by", STRINGS, "the channels that proposed the pair", True),

@@ -123,7 +123,12 @@ def test_what_breaks_the_schema_is_not_written(project):
 
 
 def test_a_table_that_is_not_there_says_what_to_run(project):
-    for name, command in (("images", "ingest RAW"), ("links", "dedup"), ("audits/x", "audit")):
+    for name, command in (
+        ("images", "ingest RAW"),
+        ("links", "dedup"),
+        ("audits/x", "audit --name x"),
+        ("audits/default.evidence", "audit"),
+    ):
         with pytest.raises(TableError, match=f"no such table yet; run: xqdata {command}$"):
             manifest.read(project, name)
     with pytest.raises(TableError, match=r"no such split; make it: xqdata split --name x$"):

@@ -32,7 +32,7 @@ S = TypeVar("S")
 R = TypeVar("R")
 
 # Besides xqdata's own source, what decides about pixels and hashes.
-_PACKAGES = ("numpy", "scipy", "pillow", "opencv-python-headless", "imagecodecs", "tifffile", "pydicom")
+_PACKAGES = ("numpy", "scipy", "pillow", "numba", "opencv-python-headless", "imagecodecs", "tifffile", "pydicom")
 # Seconds after which it is asked again how many processors there are.
 _PATIENCE = 10.0
 # Seconds after which this machine's node and the cluster's first machine are looked for. Ray ends this whole process

@@ -62,10 +62,7 @@ def _turn_polarity(columns: dict[str, pa.Array | pa.ChunkedArray], measured: pa.
 def rejects(root: str, measured: pa.Table, refused: Iterable[Refused], bad_rows: Iterable[BadRow]) -> pa.Table:
     """Rows of `rejects`: what could not be measured, what was never opened, and rows that a reader could not use."""
     failed = measured.filter(pc.equal(measured["kind"], "reject"))
-    names = ("path", "item", "reason", "message", "bytes", "sha256")
-    rows = [
-        dict(zip(names, values, strict=True)) for values in zip(*(failed[n].to_pylist() for n in names), strict=True)
-    ]
+    rows = failed.select(["path", "item", "reason", "message", "bytes", "sha256"]).to_pylist()
     rows += [{"path": r.path, "reason": r.reason, "message": r.message, "bytes": r.bytes} for r in refused]
     return pa.concat_tables([schema.from_rows("rejects", [{"root": root, **row} for row in rows]), bad(root, bad_rows)])
 

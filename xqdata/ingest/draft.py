@@ -90,7 +90,7 @@ def _field(values: Sequence[str], taxonomy: Taxonomy) -> str:
         return "scan_type"
     if distinct <= _VIEWS:
         return "view"
-    if all(_is(("channel", v)) for v in distinct):
+    if all(_is_channel(v) for v in distinct):
         return "channel"
     if all(re.fullmatch(r"(19|20)\d{6}", v) for v in distinct):
         return "acquired_at"
@@ -99,9 +99,9 @@ def _field(values: Sequence[str], taxonomy: Taxonomy) -> str:
     return "part"
 
 
-def _is(pair: tuple[str, str]) -> bool:
+def _is_channel(value: str) -> bool:
     try:
-        coerce(*pair)
+        coerce("channel", value)
     except ValueError:
         return False
     return True

@@ -21,8 +21,6 @@ from xqdata.ingest.walk import Found
 from xqdata.remote import Address
 from xqdata.scans import Rules
 
-_CHUNK = 1 << 20
-
 
 def measure_files(shard: Shard) -> Iterator[dict[str, Any]]:
     """The rows of MEASURED for the files of `shard`. Raises RemoteError, for files at an address only."""
@@ -140,10 +138,7 @@ def _reject(reason: str, message: str) -> dict[str, Any]:
 
 
 def _sha256(file: BinaryIO) -> str:
-    digest = hashlib.sha256()
-    while chunk := file.read(_CHUNK):
-        digest.update(chunk)
-    return digest.hexdigest()
+    return hashlib.file_digest(file, "sha256").hexdigest()  # type: ignore[arg-type] # BinaryIO is told without readinto
 
 
 def _open_plain(path: str, flags: int) -> int:

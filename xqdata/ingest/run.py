@@ -236,7 +236,8 @@ def _ingest_root(
 
 def _lost_logs(before: pa.Table, root: str, files: Sequence[str]) -> list[str]:
     logs = before.filter(pc.and_(pc.equal(before["root"], root), pc.equal(before["role"], "log")))["path"].to_pylist()
-    return [f"{path}, which told of these scans before, is gone" for path in logs if path not in set(files)]
+    there = set(files)
+    return [f"{path}, which told of these scans before, is gone" for path in logs if path not in there]
 
 
 def _examples(describer: Describer, paths: Sequence[str], count: int = 3) -> list[tuple[str, dict[str, Any]]]:

@@ -344,8 +344,13 @@ def _absent(project: Project, name: str) -> TableError:
         "undecided": "dedup",
         "masks": "dedup",
     }
-    command = step.get(name) or ("audit" if name.startswith("audits/") else "ingest RAW")
+    command = step.get(name) or ("ingest RAW" if not name.startswith("audits/") else "audit" + _named(name))
     return TableError("there is no such table yet", where=str(project.path(name)), hint=f"run: xqdata {command}")
+
+
+def _named(audit: str) -> str:
+    split = audit.removeprefix("audits/").removesuffix(".evidence")
+    return "" if split == DEFAULT_SPLIT else f" --name {shlex.quote(split)}"
 
 
 def _no_such_split(project: Project, name: str) -> TableError:
