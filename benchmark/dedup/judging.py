@@ -13,9 +13,10 @@ from numpy.typing import NDArray
 from tally import wilson
 from workloads import COPY, KINDS, ROUND, TIE, Case
 
-from xqdata import labels, manifest, taxonomy
+from xqdata import labels, manifest, scans, taxonomy
 from xqdata.dedup import propose
 from xqdata.dedup import run as whole
+from xqdata.dedup.known import Known
 from xqdata.schema import COPY_KINDS
 
 Keys = NDArray[np.int64]
@@ -307,8 +308,9 @@ def stages(case: Case, shares: Shares, workers: int) -> None:
     """
     options = whole.Options(workers=workers)
     log = labels.log(case.project)
-    known = whole._Known.of(case.project, whole.present(case.project, taxonomy.load(None), log))
-    result = whole.Result({}, len(known.rows))
+    table = whole.present(case.project, taxonomy.load(None), log)
+    known = Known.of(table, scans.located(case.project, table))
+    result = whole.Result({}, len(known))
     speakers = whole._speakers(known, whole._gone(case.project, known, result))
     sketches = whole._sketches(case.project, known, speakers, options, result)
     wanted, kinds = _wanted(case, known, speakers)
@@ -353,10 +355,10 @@ def stages(case: Case, shares: Shares, workers: int) -> None:
             shares.add("alone", KINDS[code], name, hits=int((flags & ~others)[own].sum()), of=int(own.sum()))
 
 
-def _wanted(case: Case, known: Any, speakers: Sequence[int]) -> tuple[Keys, NDArray[np.int8]]:
+def _wanted(case: Case, known: Known, speakers: Sequence[int]) -> tuple[Keys, NDArray[np.int8]]:
     """The true pairs of speakers, as keys by their places among them, and their kinds."""
-    speaker = {known.rows[place]["pixel_hash"]: n for n, place in enumerate(speakers)}
-    of = np.array([speaker[known.rows[known.place[name]]["pixel_hash"]] for name in case.ids], np.int64)
+    speaker = {known.row(place)["pixel_hash"]: n for n, place in enumerate(speakers)}
+    of = np.array([speaker[known.named(name)["pixel_hash"]] for name in case.ids], np.int64)
     plain = np.array([p.kind == "scan" for p in case.pictures], bool)
     crop = np.array([p.kind == "crop" for p in case.pictures], bool)
     a, b = np.divmod(case.keys, len(case))
@@ -369,10 +371,10 @@ def _wanted(case: Case, known: Any, speakers: Sequence[int]) -> tuple[Keys, NDAr
 
 
 def _verified(
-    case: Case, known: Any, speakers: Sequence[int], wanted: Keys, copy: NDArray[np.bool_]
+    case: Case, known: Known, speakers: Sequence[int], wanted: Keys, copy: NDArray[np.bool_]
 ) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
     """Which of the wanted pairs have a link of their sort, and which lie in one cluster of copies."""
-    number = {known.rows[place]["image_id"]: n for n, place in enumerate(speakers)}
+    number = {known.ids[place]: n for n, place in enumerate(speakers)}
     links: dict[bool, list[int]] = {True: [], False: []}
     for row in manifest.read(case.project, "links").to_pylist():
         a, b = (number.get(row[end], -1) for end in ("image_a", "image_b"))

@@ -10,7 +10,9 @@ import sys
 from pathlib import Path
 
 from xqdata import labels, manifest, taxonomy
-from xqdata.dedup import run
+from xqdata.dedup.joined import joined, reconcile, settle
+from xqdata.dedup.known import Known
+from xqdata.dedup.run import present
 from xqdata.manifest import Project
 
 
@@ -19,15 +21,12 @@ def main() -> None:
     project = Project(Path(sys.argv[1]))
     rows = {name: manifest.read(project, name).to_pylist() for name in ("links", "undecided")}
     links, undecided = ({(row["image_a"], row["image_b"]): row for row in rows[name]} for name in rows)
-    table = run.present(project, taxonomy.load(), labels.log(project))
-    ids = table["image_id"].to_pylist()
-    known = run._Known(run._Rows(table), {name: place for place, name in enumerate(ids)}, [])
-    result = run.Result({}, len(ids))
-    run._reconcile(links, undecided, set())
+    table = present(project, taxonomy.load(), labels.log(project))
+    known = Known.of(table, [])
+    reconcile(links, undecided, set())
     # Chains whose ends do not match are looked for on pixels: a matter of tasks, not of this machine.
-    run._alike = lambda *_: True
-    found = run._clusters(known, links, run.Options(), result)
-    run._settle(known, found, links, undecided, ())
+    found = joined(known, links, "best", lambda *_: True).rows
+    settle(known, found, links, undecided, ())
     standing = manifest.read(project, "duplicates", ["image_id", "cluster"]).sort_by("image_id").to_pylist()
     if [(row["image_id"], row["cluster"]) for row in found] != [(r["image_id"], r["cluster"]) for r in standing]:
         sys.exit("other clusters than those that stand")

@@ -6,6 +6,7 @@ from dataclasses import replace
 from datetime import datetime
 
 import numpy as np
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from PIL import Image
@@ -14,6 +15,8 @@ from assets.passes import Scene, expose, item
 from xqdata import labels, manifest
 from xqdata.config import Config
 from xqdata.dedup import run
+from xqdata.dedup.joined import settle
+from xqdata.dedup.known import Known
 from xqdata.dedup.run import Options, dedup
 from xqdata.errors import InputError, LockedError
 from xqdata.ingest import ingest, resolve
@@ -169,18 +172,18 @@ def test_one_item_more_is_no_copy_and_a_third_picture_does_not_make_it_one(tmp_p
 
 def test_what_other_pairs_decide_is_dropped():
     passes = ("P", "P", "Q", None, None)
-    known = run._Known([{"image_id": i, "scan_id": p} for i, p in zip("abcde", passes, strict=True)], {}, [])
+    known = Known(pa.table({"image_id": list("abcde"), "scan_id": passes}), [])
     # d is a copy of a, e one of c; a and b are two views of one scan.
     clusters = [{"image_id": i, "cluster": c} for i, c in (("a", "a"), ("d", "a"), ("c", "c"), ("e", "c"))]
     links = {pair: {"kind": kind} for pair, kind in [
         (("a", "d"), "transformed"), (("c", "e"), "rescan"), (("a", "c"), "rescan"), (("d", "e"), "same-bag")
     ]}  # fmt: skip
     undecided = {pair: {} for pair in [("a", "d"), ("b", "d"), ("d", "e"), ("b", "c")]}
-    run._settle(known, clusters, links, undecided, [])
+    settle(known, clusters, links, undecided, [])
     assert sorted(links) == [("a", "c"), ("a", "d"), ("d", "e")]
     assert sorted(undecided) == [("b", "c"), ("d", "e")]
     # A person's word on a and c holds for their copies.
-    run._settle(known, clusters, links, undecided, [("a", "c")])
+    settle(known, clusters, links, undecided, [("a", "c")])
     assert sorted(undecided) == [("b", "c")]
 
 

@@ -10,7 +10,6 @@ from collections import Counter
 from collections.abc import Callable, Container, Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
-from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -23,26 +22,23 @@ from xqdata import containers, features, labels, manifest, memory, scans, schema
 from xqdata.dedup import cluster, pictures
 from xqdata.dedup.cluster import Chain, Policy
 from xqdata.dedup.compare import Outcome, Pair, compare
+from xqdata.dedup.joined import joined, reconcile, settle
+from xqdata.dedup.known import IdPair, Known, Row
 from xqdata.dedup.propose import CHANNELS, Candidates, Gates, propose
 from xqdata.dedup.verify import ONE_SCAN
 from xqdata.features import Sketches
 from xqdata.manifest import Origin, Project
-from xqdata.scans import Scan
 from xqdata.schema import COPY_KINDS, ORIENTATIONS
 from xqdata.taxonomy import Taxonomy
 
-_BATCH = 1 << 14
 # All that is read of images.
 _MORE = ("missing", "objects", "phash", "pixel_hash", "sha256")
 _COLUMNS = list(dict.fromkeys([*scans.COLUMNS, *pictures.COLUMNS, *cluster.COLUMNS, *_MORE]))
-_TORN = "alike, but a copy of one of them differs from a copy of the other"
 
 # Of the clusters alone, by benchmark/scale, to 10^6 images: whatever else a run holds comes on top.
 MEMORY = memory.Rate(300 * 10**6, 1560)
 
 Progress = Callable[[str, int, int], None]
-Row = dict[str, Any]
-IdPair = tuple[str, str]
 
 
 @dataclass(frozen=True)
@@ -101,8 +97,9 @@ def dedup(project: Project, taxonomy: Taxonomy, options: Options = Options()) ->
     """
     with manifest.lock(project.state, "dedup"):
         log = labels.log(project)
-        known = _Known.of(project, present(project, taxonomy, log))
-        result = Result({}, len(known.rows))
+        table = present(project, taxonomy, log)
+        known = Known.of(table, scans.located(project, table))
+        result = Result({}, len(known))
         exact = _exact(known)
         speakers = _speakers(known, _gone(project, known, result))
         with _timed(result, "sketching"):
@@ -122,14 +119,15 @@ def dedup(project: Project, taxonomy: Taxonomy, options: Options = Options()) ->
         told = _overruled(known, log, links, undecided)
         differ = (differ - told.keys()) | {pair for pair, same in told.items() if not same}
         with _timed(result, "clustering"):
-            _reconcile(links, undecided, differ)
-            clusters = _clusters(known, links, options, result)
-            _settle(known, clusters, links, undecided, told)
+            reconcile(links, undecided, differ)
+            clusters = joined(known, links, options.keep, lambda one, other: _alike(known, one, other))
+            settle(known, clusters.rows, links, undecided, told)
+        result.chains, result.conflicts = clusters.chains, clusters.conflicts
         result.tables = {
             "links": schema.from_rows("links", [links[pair] for pair in sorted(links)]),
             "undecided": schema.from_rows("undecided", [undecided[pair] for pair in sorted(undecided)]),
             "masks": masks,
-            "duplicates": schema.from_rows("duplicates", clusters),
+            "duplicates": schema.from_rows("duplicates", clusters.rows),
         }
         _write(project, result, options)
         return result
@@ -156,56 +154,7 @@ def _timed(result: Result, step: str) -> Iterator[None]:
     result.seconds[step] = time.perf_counter() - start
 
 
-class _Rows(Sequence[Row]):
-    """The rows of a table as dictionaries that are made when they are asked for: all at once take ten times as much."""
-
-    def __init__(self, table: pa.Table) -> None:
-        # Nanoseconds do not fit Python's datetime.
-        plain = table.set_column(table.column_names.index("mtime"), "mtime", table["mtime"].cast(pa.int64()))
-        self.table = plain.combine_chunks()
-
-    def __len__(self) -> int:
-        return int(self.table.num_rows)
-
-    def __getitem__(self, place: Any) -> Any:
-        return self.table.slice(range(len(self))[place], 1).to_pylist()[0]
-
-    def __iter__(self) -> Iterator[Row]:
-        for batch in self.table.to_batches(max_chunksize=_BATCH):
-            yield from batch.to_pylist()
-
-
-@dataclass(frozen=True)
-class _Known:
-    """The images that are compared: their rows by place, the place of each id, and where their pixels are."""
-
-    rows: Sequence[Row]
-    place: dict[str, int]
-    scans: list[Scan]
-
-    @classmethod
-    def of(cls, project: Project, table: pa.Table) -> _Known:
-        ids = table["image_id"].to_pylist()
-        return cls(_Rows(table), {name: i for i, name in enumerate(ids)}, scans.located(project, table))
-
-    @cached_property
-    def ids(self) -> list[str]:
-        """The ids by place."""
-        return list(self.place)
-
-    def taken(self, places: Sequence[int], columns: Sequence[str]) -> Iterator[Row]:
-        """Some columns of the rows at `places`, made when they are asked for."""
-        assert isinstance(self.rows, _Rows)
-        some = self.rows.table.select(columns)
-        for start in range(0, len(places), _BATCH):
-            yield from some.take(pa.array(places[start : start + _BATCH], pa.int64())).to_pylist()
-
-    def pair(self, a: int, b: int) -> IdPair:
-        """The ids of two places, the smaller first. Rows stand in the order of their ids."""
-        return self.ids[min(a, b)], self.ids[max(a, b)]
-
-
-def _exact(known: _Known) -> list[tuple[int, int, str]]:
+def _exact(known: Known) -> list[tuple[int, int, str]]:
     """(place, place, kind) of images with equal bytes or equal pixels: each with the first of its like.
 
     Pictures of one value are equal to each other without being copies. Where there is noise, it never recurs.
@@ -213,7 +162,7 @@ def _exact(known: _Known) -> list[tuple[int, int, str]]:
     pairs = []
     first_bytes: dict[tuple[str, int], int] = {}
     first_pixels: dict[str, int] = {}
-    for i, row in enumerate(known.rows):
+    for i, row in enumerate(known.taken(["std", "sha256", "page", "pixel_hash"])):
         if row["std"] == 0:
             continue
         one = first_bytes.setdefault((row["sha256"], row["page"]), i)
@@ -225,31 +174,31 @@ def _exact(known: _Known) -> list[tuple[int, int, str]]:
     return pairs
 
 
-def _gone(project: Project, known: _Known, result: Result) -> set[int]:
+def _gone(project: Project, known: Known, result: Result) -> set[int]:
     """The places of images whose files are not as they were ingested. Only what the table knows of them is used."""
     gone = scans.changes(project, known.scans)
-    result.skipped += [(known.rows[i]["path"], why) for i, why in gone.items()]
+    result.skipped += [(known.row(i)["path"], why) for i, why in gone.items()]
     return set(gone)
 
 
-def _speakers(known: _Known, gone: Container[int]) -> list[int]:
+def _speakers(known: Known, gone: Container[int]) -> list[int]:
     """The first image of each set of equal pixels that can be opened: what holds for it holds for the others."""
-    here = [i for i in range(len(known.rows)) if i not in gone]
+    here = [i for i in range(len(known)) if i not in gone]
     spoken: dict[str, int] = {}
-    for i, row in zip(here, known.taken(here, ["pixel_hash"]), strict=True):
+    for i, row in zip(here, known.taken(["pixel_hash"], here), strict=True):
         spoken.setdefault(row["pixel_hash"], i)
     return sorted(spoken.values())
 
 
-def _sketches(project: Project, known: _Known, speakers: Sequence[int], options: Options, result: Result) -> Sketches:
+def _sketches(project: Project, known: Known, speakers: Sequence[int], options: Options, result: Result) -> Sketches:
     made = features.sketches(
         project,
         [known.scans[i] for i in speakers],
-        [row["pixel_hash"] for row in known.taken(speakers, ["pixel_hash"])],
+        [row["pixel_hash"] for row in known.taken(["pixel_hash"], speakers)],
         workers=options.workers,
         progress=lambda done, total: options.progress("sketching", done, total),
     )
-    result.skipped += [(known.rows[speakers[i]]["path"], why) for i, why in sorted(made.unread.items())]
+    result.skipped += [(known.row(speakers[i])["path"], why) for i, why in sorted(made.unread.items())]
     return made
 
 
@@ -265,7 +214,7 @@ def _masks(project: Project, options: Options) -> pa.Table:
 
 def _proposed(
     project: Project,
-    known: _Known,
+    known: Known,
     speakers: Sequence[int],
     sketches: Sketches,
     foregrounds: Mapping[int, str],
@@ -274,7 +223,7 @@ def _proposed(
 ) -> _Proposed:
     with _folder(project) as folder:
         made = pictures.laid_out(
-            lambda columns: known.taken(speakers, columns), sketches, lambda n: foregrounds.get(speakers[n]), folder
+            lambda columns: known.taken(columns, speakers), sketches, lambda n: foregrounds.get(speakers[n]), folder
         )
         sees = scans.witnesses(project, known.scans)
         found = propose(made, options.gates, workers=options.workers, sees=sees)
@@ -305,7 +254,7 @@ def _folder(project: Project) -> Iterator[Path]:
 class _Foregrounds(Mapping[int, str]):
     """The run lengths of foregrounds by place, as text that is made when it is asked for."""
 
-    def __init__(self, known: _Known, masks: pa.Table) -> None:
+    def __init__(self, known: Known, masks: pa.Table) -> None:
         self.texts = masks["rle"]
         row = pc.index_in(pa.array(known.ids, pa.string()), value_set=masks["image_id"].combine_chunks())
         told = np.flatnonzero(np.asarray(self.texts.is_valid(), bool))
@@ -354,7 +303,7 @@ class _Proposed(Sequence[Pair]):
 
 
 def _compared(
-    project: Project, known: _Known, pairs: _Proposed, masks: Mapping[int, str], options: Options, result: Result
+    project: Project, known: Known, pairs: _Proposed, masks: Mapping[int, str], options: Options, result: Result
 ) -> Generator[tuple[Outcome, list[str]], None, None]:
     """What became of each pair, and who proposed it, as it is known."""
     result.compared = len(pairs)
@@ -372,7 +321,7 @@ def _compared(
 
 
 def _judged(
-    known: _Known, outcomes: Iterable[tuple[Outcome, list[str]]], exact: Iterable[tuple[int, int, str]]
+    known: Known, outcomes: Iterable[tuple[Outcome, list[str]]], exact: Iterable[tuple[int, int, str]]
 ) -> tuple[dict[IdPair, Row], dict[IdPair, Row]]:
     """The rows of links and of undecided, by pair."""
     links: dict[IdPair, Row] = {}
@@ -400,14 +349,14 @@ def _judged(
     return links, undecided
 
 
-def _days_between(known: _Known, pair: IdPair) -> int:
+def _days_between(known: Known, pair: IdPair) -> int:
     """Whole days between two scans: no bag waits that long to be scanned again. 0 where a time is not known."""
-    a, b = (known.rows[known.place[name]]["acquired_at"] for name in pair)
+    a, b = (known.named(name)["acquired_at"] for name in pair)
     return abs(a - b).days if a is not None and b is not None else 0
 
 
-def _link(known: _Known, pair: IdPair, kind: str, proposers: list[str]) -> Row:
-    a, b = (known.rows[known.place[name]] for name in pair)
+def _link(known: Known, pair: IdPair, kind: str, proposers: list[str]) -> Row:
+    a, b = (known.named(name) for name in pair)
     return {
         "image_a": pair[0],
         "image_b": pair[1],
@@ -423,7 +372,7 @@ def _undecided(pair: IdPair, reason: str | None) -> Row:
 
 
 def _overruled(
-    known: _Known, log: pa.Table, links: dict[IdPair, Row], undecided: dict[IdPair, Row]
+    known: Known, log: pa.Table, links: dict[IdPair, Row], undecided: dict[IdPair, Row]
 ) -> dict[IdPair, bool]:
     """Whether a person calls a pair the same: it wins over the machine, and the latest word counts."""
     told: dict[IdPair, bool] = {}
@@ -441,74 +390,9 @@ def _overruled(
     return told
 
 
-def _reconcile(links: dict[IdPair, Row], undecided: dict[IdPair, Row], differ: set[IdPair]) -> None:
-    """Move links that would make copies of two images that differ to undecided."""
-    copies = {pair: _strength(row) for pair, row in links.items() if row["kind"] in COPY_KINDS}
-    for pair in cluster.reconciled(copies, differ)[1]:
-        del links[pair]
-        undecided[pair] = _undecided(pair, _TORN)
-
-
-def _settle(
-    known: _Known,
-    clusters: Sequence[Row],
-    links: dict[IdPair, Row],
-    undecided: dict[IdPair, Row],
-    told: Iterable[IdPair],
-) -> None:
-    """Drop what other pairs decide: ties of copies; undecided pairs of one cluster, or of two pictures of one scan.
-
-    `told`: pairs that a person gave a verdict on. It holds for their copies too.
-    """
-    member: dict[str, str] = {row["image_id"]: row["cluster"] for row in clusters}
-    asked = {member.get(name, name) for pair in undecided for name in pair}
-    passes: dict[str, set[str]] = {}
-    for row in known.rows if asked else ():
-        name = member.get(row["image_id"], row["image_id"])
-        if row["scan_id"] is not None and name in asked:
-            passes.setdefault(name, set()).add(row["scan_id"])
-    for pair in [pair for pair, row in links.items() if row["kind"] not in COPY_KINDS]:
-        if member.get(pair[0], pair[0]) == member.get(pair[1], pair[1]):
-            del links[pair]
-    clear = {frozenset(member.get(name, name) for name in pair) for pair in told}
-    for pair in list(undecided):
-        one, other = (member.get(name, name) for name in pair)
-        if one == other or {one, other} in clear or passes.get(one, set()) & passes.get(other, set()):
-            del undecided[pair]
-
-
-def _clusters(known: _Known, links: Mapping[IdPair, Row], options: Options, result: Result) -> list[Row]:
-    """The rows of duplicates; chains and conflicts go to the result."""
-    copies = {pair: _strength(row) for pair, row in links.items() if row["kind"] in COPY_KINDS}
-    rows: list[Row] = []
-    together = cluster.components(list(copies))
-    of = {name: members[0] for members in together for name in members}
-    inside: dict[str, dict[IdPair, float]] = {}
-    for pair, strength in copies.items():
-        inside.setdefault(of[pair[0]], {})[pair] = strength
-    for members in together:
-        own = [known.rows[known.place[name]] for name in members]
-        rows += cluster.rows(own, options.keep)
-        if cluster.contradict(row["objects"] or () for row in own):
-            told = sorted({", ".join(row["objects"]) for row in own if row["objects"]})
-            result.conflicts.append((members[0], told))
-        if len(members) > 2:
-            found = cluster.chain(members, inside[members[0]], lambda one, other: _alike(known, one, other))
-            result.chains += [found] if found else []
-    return sorted(rows, key=lambda row: str(row["image_id"]))
-
-
-def _strength(row: Row) -> float:
-    """How sure a link is: equal bytes or pixels are beyond doubt, and a person's word is above all."""
-    if row["proposed_by"][0].startswith("person"):
-        return 2.0
-    told = [row[name] for name in ("ncc", "worst_tile") if row.get(name) is not None]
-    return float(min(told, default=1.0))
-
-
-def _alike(known: _Known, one: str, other: str) -> bool:
+def _alike(known: Known, one: str, other: str) -> bool:
     a, b = known.place[one], known.place[other]
-    if known.rows[a]["pixel_hash"] == known.rows[b]["pixel_hash"]:
+    if known.row(a)["pixel_hash"] == known.row(b)["pixel_hash"]:
         return True
     (outcome,) = compare([known.scans[a], known.scans[b]], [Pair(0, 1, "", True, False)], {}, workers=1)
     return outcome.verdict is None or outcome.verdict.kind is not None or bool(outcome.verdict.undecided)
