@@ -91,7 +91,7 @@ def main() -> None:
 def trained(asked: Asked) -> None:
     """Train every job that has no predictions yet: the decisive parts first, a round of seeds after the other."""
     made = {
-        name: worlds.made(worlds.WORLDS[name], asked.work, asked.scans, asked.workers)
+        name: worlds.made(worlds.LABORATORIES[name], asked.work, asked.scans, asked.workers)
         for name in dict.fromkeys(jobs.WORLD_OF[part] for part in asked.parts)
     }
     benches: dict[tuple[str, str], Bench] = {}

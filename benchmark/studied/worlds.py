@@ -18,7 +18,7 @@ _COPIES = ("--byte-copies", "0.04", "--pixel-copies", "0.04", "--reencoded", "0.
 
 
 @dataclass(frozen=True)
-class World:
+class Laboratory:
     """`simulate`, `dedup`: options of these commands. `splits`: options of `xqdata split` by the split's name."""
 
     name: str
@@ -35,25 +35,25 @@ _SPLITS = {
 }
 
 # The study's size with the faults that the preset plants. Nothing in xqdata was tuned on this seed.
-STUDY = World("study", ("--preset", "study", "--seed", "9"), (), _SPLITS)
+STUDY = Laboratory("study", ("--preset", "study", "--seed", "9"), (), _SPLITS)
 # Single objects only, so that every specimen is a family of its own: 16 of each object, of some 30 scans each. A fifth
 # of the scans have a copy and 15% a rescan, so that all images that are tested on these axes can have one.
-FAMILIES = World(
+FAMILIES = Laboratory(
     "families",
     ("--scans", "10080", "--specimens", "16", "--seed", "10", "--scan-types", _SINGLE, "--no-faults", *_COPIES,
      "--rescans", "0.15"),
     ("--no-ties",),
     {"random-0": _SPLITS["random-0"]},
 )  # fmt: skip
-WORLDS = {world.name: world for world in (STUDY, FAMILIES)}
+LABORATORIES = {one.name: one for one in (STUDY, FAMILIES)}
 
 
-def made(world: World, work: Path, scans: int | None, workers: int | None) -> Project:
-    """The world's project below `work`, made where it is not there. `scans`: fewer, to try the script out."""
-    project = Project(work / world.name)
+def made(laboratory: Laboratory, work: Path, scans: int | None, workers: int | None) -> Project:
+    """Its project below `work`, made where it is not there. `scans`: fewer, to try the script out."""
+    project = Project(work / laboratory.name)
     project.folder.mkdir(parents=True, exist_ok=True)
-    simulate = (*world.simulate, *(("--scans", str(scans)) if scans else ()))
-    told = {"simulate": list(simulate), "dedup": list(world.dedup)}
+    simulate = (*laboratory.simulate, *(("--scans", str(scans)) if scans else ()))
+    told = {"simulate": list(simulate), "dedup": list(laboratory.dedup)}
     mark = project.folder / "world.json"
     if mark.exists() and json.loads(mark.read_text()) != told:
         sys.exit(f"{project.folder} was made with other settings: remove it, or give another --work")
@@ -62,8 +62,8 @@ def made(world: World, work: Path, scans: int | None, workers: int | None) -> Pr
     if not manifest.exists(project, "masks"):
         xqdata(project, "simulate", "raw", *simulate, *busy)
         xqdata(project, "ingest", "raw", *busy)
-        xqdata(project, "dedup", *world.dedup, *busy)
-    for name, options in world.splits.items():
+        xqdata(project, "dedup", *laboratory.dedup, *busy)
+    for name, options in laboratory.splits.items():
         if not manifest.exists(project, f"splits/{name}"):
             xqdata(project, "split", "--name", name, *options)
     return project

@@ -23,10 +23,10 @@ _ROUNDS = 500
 
 @dataclass(frozen=True, eq=False)
 class Keypoints:
-    """`places`: (n, 2) float32, x and y in pixels of the picture. `signs`: (n, 128) float32 of length 1, RootSIFT."""
+    """`places`: (n, 2) float32, x and y in pixels. `descriptors`: (n, 128) float32 of length 1, RootSIFT."""
 
     places: NDArray[np.float32]
-    signs: NDArray[np.float32]
+    descriptors: NDArray[np.float32]
 
 
 _NONE = Keypoints(np.zeros((0, 2), np.float32), np.zeros((0, 128), np.float32))
@@ -77,7 +77,7 @@ def matched(a: Keypoints, b: Keypoints) -> tuple[NDArray[np.float32], NDArray[np
     """Places of features of `a`, and of the features of `b` that are clearly the likest to them: (n, 2) each."""
     if len(a.places) < 1 or len(b.places) < 2:
         return np.zeros((0, 2), np.float32), np.zeros((0, 2), np.float32)
-    alike = a.signs @ b.signs.T
+    alike = a.descriptors @ b.descriptors.T
     best = alike.argmax(axis=1)
     rows = np.arange(len(best))
     first = alike[rows, best]

@@ -114,19 +114,15 @@ def _interrupts_held() -> Iterator[None]:
             signal.raise_signal(number)
 
 
-class environment:
+@contextmanager
+def environment(values: dict[str, str]) -> Iterator[None]:
     """Environment variables set while workers are started, and put back."""
-
-    def __init__(self, values: dict[str, str]) -> None:
-        self.values = values
-        self.before: dict[str, str | None] = {}
-
-    def __enter__(self) -> None:
-        self.before = {name: os.environ.get(name) for name in self.values}
-        os.environ.update(self.values)
-
-    def __exit__(self, *_: object) -> None:
-        for name, value in self.before.items():
+    before = {name: os.environ.get(name) for name in values}
+    os.environ.update(values)
+    try:
+        yield
+    finally:
+        for name, value in before.items():
             if value is None:
                 os.environ.pop(name, None)
             else:
