@@ -100,7 +100,7 @@ def drawn(known: dict[str, Curve], path: Path) -> None:
             axes.grid(alpha=0.3)
             axes.set_ylabel(label)
             axes.set_xlabel(title)
-            axes.margins(y=0.3)  # room for the legend
+            axes.margins(y=0.45)  # room for the legend
             axes.legend(frameon=False, fontsize=7, loc="upper left")
     figure.savefig(path, dpi=150, metadata={"Software": None})
 
