@@ -7,6 +7,7 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
+from xqdata.dedup.register import turned
 from xqdata.features import SIDE
 from xqdata.schema import ORIENTATIONS
 
@@ -45,8 +46,7 @@ def aligned(
 def _places() -> NDArray[np.int64]:
     """For each orientation and pixel, from which pixel of the picture before it comes: (8, SIDE * SIDE)."""
     whole = np.arange(SIDE * SIDE).reshape(SIDE, SIDE)
-    turned = [np.rot90(whole[:, ::-1] if o[0] == "m" else whole, int(o[1:]) // 90) for o in ORIENTATIONS]
-    return np.stack([t.ravel() for t in turned])
+    return np.stack([turned(whole, orientation).ravel() for orientation in ORIENTATIONS])
 
 
 @njit(cache=True, nogil=True)

@@ -17,7 +17,7 @@ from scipy.sparse.csgraph import reverse_cuthill_mckee
 from xqdata.containers.rle import unrle
 from xqdata.dedup.prepared import Prepared, prepare
 from xqdata.dedup.ties import verify_tie
-from xqdata.dedup.verify import ONE_SCAN, Verdict, verify_copy
+from xqdata.dedup.verify import NO, ONE_SCAN, OVERLAP, Verdict, verify_copy
 from xqdata.engine import map_shards
 from xqdata.features import exact
 from xqdata.images import BadImage
@@ -29,7 +29,6 @@ _SHARD = 64
 _KEPT = 96
 # Windows of one scan: patches that agree on how they lie, share of equal pixels where they overlap, pixels shared.
 _AGREEING, _EQUAL, _LEAST = 3, 0.5, 400
-_COPY = 0.95  # of the larger picture: what is less is a tie
 
 Progress = Callable[[int, int], None]
 
@@ -118,7 +117,7 @@ def _compare(opened: _Opened, pair: Pair) -> Outcome:
     shown = window(exact_a, exact_b) if pair.for_window else None
     if shown is not None and not shown.undecided:
         return Outcome(pair, shown)
-    verdict = verify_copy(a, b, pair.orientation or None) if pair.for_copy or shown is not None else Verdict(None)
+    verdict = verify_copy(a, b, pair.orientation or None) if pair.for_copy or shown is not None else NO
     if shown is not None:
         return Outcome(pair, verdict if verdict.kind or verdict.one_scan else shown)
     if pair.for_tie and verdict.kind is None:
@@ -142,9 +141,9 @@ def window(a: NDArray[Any], b: NDArray[Any]) -> Verdict | None:
     shared = found.share * found.equal
     if found.equal < _EQUAL or found.equal * found.telling < _LEAST:
         return None
-    if shared >= _COPY and found.equal < 1:
+    if shared >= OVERLAP and found.equal < 1:
         return Verdict(None, f"{ONE_SCAN} in {max(1e-4, 1 - found.equal):.2%} of the pixels", overlap=found.share)
-    return Verdict("transformed" if shared >= _COPY else "crop", ncc=found.equal, overlap=shared)
+    return Verdict("transformed" if shared >= OVERLAP else "crop", ncc=found.equal, overlap=shared)
 
 
 class _Opened:

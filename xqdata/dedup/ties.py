@@ -21,7 +21,7 @@ from xqdata.dedup.laying import finely
 from xqdata.dedup.overlap import shifts
 from xqdata.dedup.prepared import Prepared
 from xqdata.dedup.register import Map
-from xqdata.dedup.verify import BLANK, Verdict, judged
+from xqdata.dedup.verify import BLANK, NO, Verdict, judged
 
 # Inliers from which on two scans are of one bag, and from which on their map is worth a closer look.
 INLIERS, _SOME = 20, 10
@@ -74,7 +74,7 @@ def _crop(a: Prepared, b: Prepared) -> tuple[Verdict, bool]:
         verdict = judged(laid)
         if verdict.kind or verdict.undecided:
             return verdict, laid.exact
-    return Verdict(None), False
+    return NO, False
 
 
 def _one_bag(a: Prepared, b: Prepared) -> Verdict:
@@ -164,15 +164,15 @@ def _resized_crop(a: Prepared, b: Prepared, matrix: Map) -> Verdict:
     straight = register.chained(matrix, register.turning(b.picture.shape, orientation))
     width, height = straight[0, 0], straight[1, 1]
     if min(width, height) <= 0 or abs(width / height - 1) > _STRETCH:
-        return Verdict(None)
+        return NO
     if max(abs(straight[0, 1]), abs(straight[1, 0])) > _SKEW * width:
-        return Verdict(None)
+        return NO
     straight[0, 1] = straight[1, 0] = 0.0
     if width >= 1.0:
         laid = finely(a, turned, straight, register.AXES)
     else:
         laid = finely(turned, a, register.inverse(straight), register.AXES)
-    return replace(judged(laid), orientation=orientation) if laid.there.mean() >= _SHARED else Verdict(None)
+    return replace(judged(laid), orientation=orientation) if laid.there.mean() >= _SHARED else NO
 
 
 @dataclass(frozen=True)

@@ -43,7 +43,7 @@ STEEP_CRISP, STEEP_EXACT, STEEP_NOISE = 0.85, 0.68, 0.8
 # thing to the same twentieth of a pixel twice, so they are copies unless their noise says otherwise.
 EXACT_NCC, EXACT_TILE = 0.995, 0.6
 SMALLER_NCC, SMALLER_TILE = 0.999, 0.8
-OVERLAP = 0.95
+OVERLAP = 0.95  # of the larger picture: what is less is a crop
 
 
 @dataclass(frozen=True)
