@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
 from assets.command import run
 from assets.export import write_export
@@ -140,6 +142,29 @@ def test_the_first_missing_step_is_named(tmp_path: Path) -> None:
 )
 def test_a_mistake_is_told(project: Path, arguments: tuple[str, ...], told: str, code: int) -> None:
     assert told in run(project, "audit", *arguments, code=code).stderr
+
+
+def test_pictures_that_came_after_dedup_are_not_called_clean(project: Path, tmp_path: Path) -> None:
+    """Wrong while green: links that stand say nothing of later pictures, and none is found among them."""
+    shutil.copytree(project / "raw", tmp_path / "raw")
+    run(tmp_path, "ingest", "raw", "--quiet")
+    link(tmp_path)
+    run(tmp_path, "split", "--quiet")
+    assert "NOT KNOWN" not in run(tmp_path, "audit").stdout
+    images = manifest.read(Project(tmp_path), "images", ["path"])["path"].to_pylist()
+    first = next(path for path in images if path.endswith(".png"))
+    shutil.copy(tmp_path / "raw" / first, tmp_path / "raw" / "later.png")
+    run(tmp_path, "ingest", "raw", "--quiet")
+    run(tmp_path, "split", "--parts", "train=0.5,test=0.5", "--quiet")
+    assert json.loads(run(tmp_path, "audit", "--json").stdout)["checked"]["bytes"] == 1  # equal files are found anyway
+    Image.open(tmp_path / "raw" / first).convert("L").rotate(7).save(tmp_path / "raw" / "later.png")
+    run(tmp_path, "ingest", "raw", "--quiet")
+    run(tmp_path, "split", "--parts", "train=0.5,test=0.5", "--quiet")
+    shown = run(tmp_path, "audit", "--fail-on", "high", code=3).stdout
+    assert "NOT KNOWN" in shown and "after the last dedup" in shown and "Every pair" not in shown
+    run(tmp_path, "report", "--quiet")
+    page = (tmp_path / "report.html").read_text(encoding="utf-8")
+    assert "after the last dedup" in page and "No copies were found" not in page and "no leak was found" not in page
 
 
 def test_without_dedup_it_goes_on_and_says_so(project: Path, tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from xqdata import groups, manifest, schema
+from xqdata import compared, groups, manifest, schema
 from xqdata.audit.sides import Sides, sides
 from xqdata.errors import InputError, TableError
 from xqdata.groups import IDENTITY, ON_REQUEST, Ints, Ties
@@ -59,7 +59,8 @@ class Material:
     `part`: (rows,) number of the part among `sides.names`; -1 for rows without, and for images that are missing or
     were rejected since. `a`, `b`: (links,) the rows that each row of `links` joins; `copies`: (rows,) the cluster of
     copies by the table `duplicates`, its number, or -1. `inputs`: digests of the tables that stand, of all that an
-    audit reads. `repair`: what to type to have the split mended; empty where that cannot be done.
+    audit reads. `repair`: what to type to have the split mended; empty where that cannot be done. `unseen`: why copies
+    are not known of all pictures; empty where dedup has compared them all.
     """
 
     images: pa.Table
@@ -74,6 +75,7 @@ class Material:
     inputs: Mapping[str, str] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
     repair: str = ""
+    unseen: str = ""
     _last: dict[str, Any] = field(default_factory=dict)
 
     @cached_property
@@ -99,8 +101,8 @@ class Material:
 
     @property
     def deduplicated(self) -> bool:
-        """Whether dedup has run."""
-        return "links" in self.inputs
+        """Whether dedup has compared all pictures that are there."""
+        return not self.unseen
 
     @cached_property
     def component(self) -> Ints:
@@ -160,7 +162,8 @@ def gather(project: Project, taxonomy: Taxonomy, name: str, apart: tuple[str, ..
     _check_stands(project, name)
     split = manifest.read(project, f"splits/{name}", ["image_id", "part"])
     claims = _claims(manifest.provenance(project, f"splits/{name}").options, apart)
-    images, out = _images(project, taxonomy, claims)
+    unseen = compared.unseen(project)
+    images, out = _images(project, taxonomy, claims, exact=bool(unseen))
     unknown = pc.invert(pc.is_in(split["image_id"], images["image_id"].combine_chunks()))
     if pc.any(unknown).as_py():
         count = pc.sum(unknown).as_py()
@@ -176,8 +179,8 @@ def gather(project: Project, taxonomy: Taxonomy, name: str, apart: tuple[str, ..
     notes = _notes(images, split, out & (part >= 0))
     part[out] = -1
     links = _table(project, "links")
-    if "links" not in manifest.standing(project):
-        links = _exact(images, ~out)
+    if unseen:
+        links = _with(links, _exact(images, ~out))
     links = links.sort_by([(key, "ascending") for key in schema.LINKS.key])
     a, b, known = _ends(images, links)
     undecided = _table(project, "undecided", "image_a", "image_b")
@@ -194,6 +197,7 @@ def gather(project: Project, taxonomy: Taxonomy, name: str, apart: tuple[str, ..
         _inputs(project, name),
         notes,
         (repair or f"xqdata split --repair {name}") if claims.mendable else "",
+        unseen,
     )
 
 
@@ -243,11 +247,12 @@ def _claims(options: Mapping[str, Any], apart: tuple[str, ...]) -> Claims:
     )
 
 
-def _images(project: Project, taxonomy: Taxonomy, claims: Claims) -> tuple[pa.Table, Flags]:
-    """All rows of images by image_id with effective labels; and which are missing or rejected."""
+def _images(project: Project, taxonomy: Taxonomy, claims: Claims, *, exact: bool) -> tuple[pa.Table, Flags]:
+    """All rows of images by image_id with effective labels; and which are missing or rejected. `exact`: with what tells
+    equal files.
+    """
     asked = [*claims.apart, *expression.all_columns([claims.test_where])]
-    # Only without dedup are equal files looked for here.
-    asked += [] if manifest.exists(project, "links") else ["sha256", "page", "pixel_hash", "std"]
+    asked += ["sha256", "page", "pixel_hash", "std"] if exact else []
     images, rejected = judged(project, taxonomy, list(dict.fromkeys([*_LOOKED_AT, *asked])))
     return images, images["missing"].to_numpy() | rejected
 
@@ -268,8 +273,14 @@ def _table(project: Project, name: str, *columns: str) -> pa.Table:
     return manifest.read(project, name, wanted) if manifest.exists(project, name) else schema.empty(name).select(wanted)
 
 
+def _with(links: pa.Table, exact: pa.Table) -> pa.Table:
+    """The links that stand, and those of equal files between pairs that have none."""
+    known, found = (pc.binary_join_element_wise(table["image_a"], table["image_b"], " ") for table in (links, exact))
+    return pa.concat_tables([links, exact.filter(pc.invert(pc.is_in(found, known.combine_chunks())))])
+
+
 def _exact(images: pa.Table, present: Flags) -> pa.Table:
-    """Without dedup: links between images of equal bytes or equal pixels, each with the first of its like.
+    """Where dedup has not seen all: links between images of equal bytes or pixels, each with the first of its like.
 
     As in dedup, pictures of one value are equal without being copies.
     """

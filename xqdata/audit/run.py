@@ -70,7 +70,8 @@ class Facts:
     where every part is tested once. `nearest`: of the tested images that findings of severity high concern, how many by
     the nearest kind that ties them to another part. `checked`: by source, how many values or links were looked at.
     `claims`: columns that the split claims to keep apart. `radius`: bits of the pHash within which every pair was
-    proposed, None where that is not known. `deduplicated`: whether dedup has run. `repair`: what to type to have the
+    proposed, None where that is not known. `unseen`: why copies are not known of all pictures, empty where they are.
+    `repair`: what to type to have the
     split made clean, empty where that cannot be done. `own`: made by xqdata split, which can make it anew. `warnings`:
     what makes the audit less than it could be; `notes`: what was looked at and gave no finding, or could not be looked
     at, and why.
@@ -85,11 +86,16 @@ class Facts:
     checked: Mapping[str, int] = field(default_factory=dict)
     claims: tuple[str, ...] = ()
     radius: int | None = None
-    deduplicated: bool = False
+    unseen: str = ""
     repair: str = ""
     own: bool = True
     warnings: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
+
+    @property
+    def deduplicated(self) -> bool:
+        """Whether dedup has compared all pictures that are there."""
+        return not self.unseen
 
     @property
     def leaking(self) -> int:
@@ -125,7 +131,7 @@ def audit(project: Project, taxonomy: Taxonomy, options: Options = Options()) ->
         evidence = tuple(pair for _, pairs in found for pair in pairs)
         nearest = _nearest(material, findings, evidence)
         facts = _facts(project, material, options, nearest, [one for one in looked if isinstance(one, str)])
-        changed = _write(project, options, findings, evidence, material.inputs)
+        changed = _write(project, options, findings, evidence, material.inputs, material.unseen)
         return Audit(findings, evidence, facts, changed)
 
 
@@ -176,7 +182,7 @@ def _facts(
         {**links, **values_looked_at(material)},
         material.claims.apart,
         radius,
-        material.deduplicated,
+        material.unseen,
         material.repair,
         material.claims.own,
         tuple(_warnings(project, material, options)),
@@ -185,10 +191,10 @@ def _facts(
 
 
 def _warnings(project: Project, material: Material, options: Options) -> Iterator[str]:
-    if not material.deduplicated:
+    if material.unseen:
         yield (
-            "xqdata dedup has not run, so only equal bytes, equal pixels and columns were looked at: run xqdata dedup, "
-            "then this again"
+            f"{material.unseen}, so that only equal bytes, equal pixels, columns and earlier links were looked at: run "
+            "xqdata dedup, then this again"
         )
     for table in status(project, {}):
         if table.name in ("images", "links", "duplicates", "masks", f"splits/{options.name}"):
@@ -201,6 +207,7 @@ def _write(
     findings: Iterable[Finding],
     evidence: Iterable[Evidence],
     inputs: Mapping[str, str],
+    unseen: str,
 ) -> bool:
     """Write both tables unless they stand already with the same content and origin; whether they were written."""
     name = f"audits/{options.name}"
@@ -213,7 +220,7 @@ def _write(
         f"{name}.evidence": pa.Table.from_pydict(columns, schema.EVIDENCE.arrow),
     }
     intended = sorted(finding.kind for finding in findings if finding.intended)
-    origin = Origin("audit", {**options.told(), "intended": intended}, inputs)
+    origin = Origin("audit", {**options.told(), "intended": intended, "unseen": unseen}, inputs)
     if all(_stands(project, one, table, origin) for one, table in tables.items()):
         return False
     manifest.write(project, tables, origin)

@@ -104,12 +104,16 @@ def command(
     if fail_on and any(_counts(finding, fail_on) for finding in result.findings):
         err.print(f"[bold]--fail-on {fail_on}:[/bold] there are findings of this severity")
         ctx.exit(3)
+    if fail_on and result.facts.unseen:
+        err.print(f"[bold]--fail-on {fail_on}:[/bold] nobody knows: {result.facts.unseen}")
+        ctx.exit(3)
 
 
 def document(result: Audit) -> dict[str, Any]:
     """What --json prints."""
     return {
         **asdict(result.facts),
+        "deduplicated": result.facts.deduplicated,
         "leaking": result.facts.leaking,
         "changed": result.changed,
         "findings": [asdict(finding) for finding in result.findings],
@@ -143,7 +147,7 @@ def _verdict(result: Audit) -> Text:
     if all(finding.severity != "high" for finding in result.findings):
         look = sum(finding.severity == "medium" and not finding.intended for finding in result.findings)
         if not facts.deduplicated:
-            text = "No leak in columns and equal files. Other copies were not looked for: dedup has not run."
+            text = f"No leak in columns and equal files, but other copies are not all known: {facts.unseen}."
             return Text.assemble(("NOT KNOWN ", "bold yellow"), text)
         text = "Nothing was found in two parts that makes the score too good."
         if look:

@@ -18,7 +18,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from xqdata import containers, features, labels, manifest, memory, scans, schema
+from xqdata import compared, containers, features, labels, manifest, memory, scans, schema
 from xqdata.dedup import cluster, pictures
 from xqdata.dedup.cluster import Chain, Policy
 from xqdata.dedup.compare import Outcome, Pair, compare
@@ -68,7 +68,7 @@ class Result:
 
     `images`: rows that were compared. `skipped`: (path, why) of images that could not be opened. `links`: by kind.
     `proposed`, `passed`: pairs by channel, and those of them that were compared in full. `radius`: of the pHash that
-    was complete. `seconds`: by step.
+    was complete. `pictures`: a digest of what was compared. `seconds`: by step.
     `conflicts`: clusters whose members' labels contradict each other, as (cluster, labels). `notes`: one line each.
     """
 
@@ -79,6 +79,7 @@ class Result:
     passed: dict[str, int] = field(default_factory=dict)
     compared: int = 0
     radius: int = 0
+    pictures: str = ""
     chains: list[Chain] = field(default_factory=list)
     conflicts: list[tuple[str, list[str]]] = field(default_factory=list)
     seconds: dict[str, float] = field(default_factory=dict)
@@ -99,7 +100,7 @@ def dedup(project: Project, taxonomy: Taxonomy, options: Options = Options()) ->
         log = labels.log(project)
         table = present(project, taxonomy, log)
         known = Known.of(table, scans.located(project, table))
-        result = Result({}, len(known))
+        result = Result({}, len(known), pictures=compared.pictures(table))
         exact = _exact(known)
         speakers = _speakers(known, _gone(project, known, result))
         with _timed(result, "sketching"):
@@ -141,9 +142,10 @@ def present(project: Project, taxonomy: Taxonomy, log: pa.Table) -> pa.Table:
 
 
 def _write(project: Project, result: Result, options: Options) -> None:
+    """Write all tables; which pictures were compared is told with them."""
     made_from = [name for name in ("images", "labels") if manifest.exists(project, name)]
     inputs = {name: manifest.provenance(project, name).digest for name in made_from}
-    told = options.told() | {"complete_radius": result.radius}
+    told = options.told() | {"complete_radius": result.radius, "pictures": result.pictures}
     manifest.write(project, result.tables, Origin("dedup", told, inputs))
 
 

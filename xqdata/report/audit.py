@@ -139,6 +139,7 @@ def _verdict(audit: Audit) -> dict[str, Any]:
         "part": " and ".join(facts.tested),
         "others": " and ".join(facts.against),
         "deduplicated": facts.deduplicated,
+        "unseen": facts.unseen,
         "look": count(look, "thing") if look else "",
         "repair": facts.repair,
         "own": facts.own,

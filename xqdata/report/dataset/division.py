@@ -184,7 +184,7 @@ def _audit(material: Material, table: str, parts: set[str]) -> dict[str, Any]:
     high = {row["kind"] for row in rows if row["severity"] == "high"}
     tested = _tested(material, table, parts)
     leaking = len(_concerned(material, name, high) & tested) if high else 0
-    deduplicated = "links" in told.inputs
+    deduplicated = not told.options.get("unseen", "" if "links" in told.inputs else "dedup has not run")
     verdict = ("leaks" if leaking else "beside") if high else "clean" if deduplicated else "unsure"
     return {
         "state": verdict,

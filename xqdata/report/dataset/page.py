@@ -10,7 +10,7 @@ from typing import Any
 
 import xqdata
 from xqdata import card as cards
-from xqdata import config, manifest, remote
+from xqdata import compared, config, manifest, remote
 from xqdata.card import Card
 from xqdata.errors import InputError
 from xqdata.manifest import Project
@@ -171,8 +171,9 @@ def _paragraphs(text: str) -> list[str]:
 
 def _points(material: Material, values: Row) -> Iterator[dict[str, str]]:
     """What to know before the dataset is used, each with the place that says more."""
+    unseen = "" if values["health"]["unread"] else compared.unseen(material.project)
     found: list[tuple[str, str, str]] = [
-        *_health_points(values["health"]),
+        *_health_points(values["health"], unseen),
         *_split_points(material, values["splits"]),
         *_run_points(values["evaluation"]),
     ]
@@ -188,7 +189,7 @@ def _points(material: Material, values: Row) -> Iterator[dict[str, str]]:
         yield {"mood": mood, "text": text, "place": place}
 
 
-def _health_points(health: Row) -> Iterator[tuple[str, str, str]]:
+def _health_points(health: Row, unseen: str) -> Iterator[tuple[str, str, str]]:
     contradictions, duplicates = health["contradictions"], health["duplicates"]
     if count := contradictions["copies"]:
         yield "bad", f"{count:,} clusters of copies bear contradicting labels.", "duplicates"
@@ -198,6 +199,8 @@ def _health_points(health: Row) -> Iterator[tuple[str, str, str]]:
         yield "warn", "What dedup found cannot be read, so copies are not told.", "duplicates"
     elif duplicates is None:
         yield "warn", "Copies have not been looked for: xqdata dedup has not run.", "duplicates"
+    elif unseen:
+        yield "warn", f"Copies are not known of all images: {unseen}.", "duplicates"
     elif duplicates["any"]:
         told = f"{duplicates['superfluous']} images are superfluous copies in {duplicates['clusters']} clusters."
         yield "soft", told, "duplicates"
