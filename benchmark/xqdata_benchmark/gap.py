@@ -104,8 +104,8 @@ def drawn(data: Samples, component: Ints, seed: int) -> Draw:
 
     Of each class, components of several of its images are drawn one after the other until a fifth of its images is
     reached, at least one and never all; half of each one's images of that class are tested, the others are the
-    siblings. Components that hold several classes go as a whole to one side. Raises InputError where too few can be
-    drawn.
+    siblings. Components that hold several classes go as a whole to one side. Raises InputError where fewer than ten
+    images would be tested.
     """
     rng = np.random.default_rng(seed)
     numbers = np.unique(component, return_inverse=True)[1]
@@ -137,8 +137,10 @@ def drawn(data: Samples, component: Ints, seed: int) -> Draw:
         strangers[rest[:count]] = True
         test[tested] = True
     if test.sum() < _FEWEST_TESTED:
-        what = f"only {int(test.sum())} images have siblings and strangers to learn from"
-        hint = "several components of a class are needed, each of several images: see xqdata split's 'tied by'"
+        what = f"only {int(test.sum())} images can be tested, and {_FEWEST_TESTED} are needed"
+        if not test.any():
+            what = "no class has two components that show it, one of them in several images"
+        hint = "of each class a fifth is drawn and half of that tested: add specimens, each scanned several times"
         raise InputError(what, where="--gap", hint=hint)
     return Draw(test, siblings, strangers)
 

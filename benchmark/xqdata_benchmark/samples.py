@@ -3,7 +3,7 @@ out."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -142,6 +142,9 @@ def with_classes(data: Samples, first: tuple[str, ...]) -> Samples:
 def turns(data: Samples, split: str, folds: bool) -> Iterator[Turn]:
     """The trainings of a run: one, or one for each fold. Raises InputError where the split has none of that sort."""
     sides = data.material.sides
+    if len(sides.names) < 2:
+        what = f"has images in one part only, {sides.names[0]}: nothing is tested"
+        raise InputError(what, where=f"splits/{split}", hint="see what xqdata split says of its parts")
     if folds != sides.rotates:
         what = "has no folds" if folds else f"has {len(sides.names)} folds and no test part"
         hint = "run: xqdata split --folds 5 --name cv, then this with --name cv" if folds else "add --folds"
@@ -149,14 +152,14 @@ def turns(data: Samples, split: str, folds: bool) -> Iterator[Turn]:
     if folds:
         for number, name in enumerate(sides.names):
             test = data.part == number
-            yield _checked(Turn(name, ~test, np.zeros(len(data), bool), test & ~data.copy), split)
+            yield _checked(Turn(name, ~test, np.zeros(len(data), bool), test & ~data.copy), split, data.left_out)
         return
     # A split of train and val only is tested on val, as the audit does.
     named = sides.names
     val = np.array([name.lower().startswith(("val", "dev")) for name in named])[data.part]
     test = sides.of(data.part)
     own = ~data.copy
-    yield _checked(Turn("", ~test & ~val, val & ~test & own, test & own), split)
+    yield _checked(Turn("", ~test & ~val, val & ~test & own, test & own), split, data.left_out)
 
 
 def untaught(data: Samples, turn: Turn) -> list[str]:
@@ -165,11 +168,14 @@ def untaught(data: Samples, turn: Turn) -> list[str]:
     return [data.classes[k] for k in np.flatnonzero(tested & ~taught).tolist()]
 
 
-def _checked(turn: Turn, split: str) -> Turn:
+def _checked(turn: Turn, split: str, left_out: Mapping[str, int]) -> Turn:
     for what, flags in (("training", turn.train), ("test", turn.test)):
         if not flags.any():
             where = f"splits/{split}" + (f", fold {turn.name}" if turn.name else "")
-            raise InputError(f"has no labelled image in the {what} part", where=where, hint="see xqdata split")
+            hint = f"of the split's images {_told(left_out)}" if left_out else "see what xqdata split says of its parts"
+            if any("several" in why for why in left_out):
+                hint += "; --set task=multilabel takes images of several objects"
+            raise InputError(f"has no image to learn in the {what} part", where=where, hint=hint)
     return turn
 
 
@@ -234,5 +240,5 @@ def _truth(material: Material, rows: Ints, recipe: Recipe, taxonomy: Taxonomy) -
     return classes, truth
 
 
-def _told(left_out: dict[str, int]) -> str:
+def _told(left_out: Mapping[str, int]) -> str:
     return ", ".join(f"{count:,} {why}" for why, count in left_out.items())

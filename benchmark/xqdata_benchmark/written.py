@@ -133,10 +133,13 @@ def tables(told: Predictions, folder: Path) -> None:
 
 
 def _chance(data: Samples, tested: tuple[str, ...]) -> dict[str, Any]:
+    """Of folds, each with the commonest class of what it is not tested on: the mean over all tested images."""
     parts = np.array(data.material.sides.names, object)[data.part]
-    test = np.isin(parts, tested)
-    train = ~test if not data.material.sides.rotates else np.ones(len(data), bool)
-    return measures.chance(data.truth[train], data.truth[test & ~data.copy])
+    names = tested if data.material.sides.rotates else (tested,)
+    sides = [np.isin(parts, name) for name in names]
+    found = [measures.chance(data.truth[~test], data.truth[test & ~data.copy]) for test in sides]
+    sizes = [int((test & ~data.copy).sum()) for test in sides]
+    return found[0] | {"commonest": float(np.average([one["commonest"] for one in found], weights=sizes))}
 
 
 def _told(project: Project, folder: Path, facts: Facts, temperature: float | None) -> dict[str, Any]:

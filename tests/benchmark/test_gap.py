@@ -65,7 +65,7 @@ def test_few_families_among_many_single_images_are_found(data: Samples) -> None:
 
 
 def test_one_component_cannot_be_drawn(data: Samples) -> None:
-    with pytest.raises(InputError, match="several components of a class are needed"):
+    with pytest.raises(InputError, match="add specimens, each scanned several times"):
         drawn(data, np.zeros(len(data), np.int64), 0)
 
 

@@ -6,6 +6,8 @@ classes that nobody predicts are drawn, and the weighed forms behind the bootstr
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -15,6 +17,7 @@ from sklearn import metrics
 from xqdata_benchmark import measures
 from xqdata_benchmark.intervals import FEWEST, proportion, resampled, wilson, worth
 from xqdata_benchmark.measures import Outcome
+from xqdata_benchmark.written import _chance
 
 
 def outcome(seed: int, n: int = 60, classes: int = 5, held: int = 4, coarse: bool = False) -> Outcome:
@@ -186,3 +189,20 @@ def test_a_perfect_score_has_an_interval_all_the_same() -> None:
     assert 0.8 < told["accuracy"]["low"] < 0.95
     assert told["balanced_accuracy"]["low"] is None
     assert told["ece"]["low"] is None
+
+
+def test_what_one_gets_for_nothing_is_told_by_each_fold() -> None:
+    """Where every fold holds a class of its own, training's commonest class is never the tested one."""
+    label, part = np.repeat([0, 1, 2], [5, 4, 3]), np.repeat([0, 1, 2], [5, 4, 3])
+    sides = SimpleNamespace(names=("0", "1", "2"), rotates=True)
+
+    class Data(SimpleNamespace):
+        def __len__(self) -> int:
+            return len(label)
+
+    data = Data(material=SimpleNamespace(sides=sides), part=part, truth=np.eye(3, dtype=bool)[label],
+                copy=np.zeros(12, bool))  # fmt: skip
+    assert _chance(data, ("0", "1", "2"))["commonest"] == 0.0  # type: ignore[arg-type]
+    data.part = np.tile([0, 1, 2], 4)
+    expected = [(label[data.part == f] == np.bincount(label[data.part != f]).argmax()).mean() for f in range(3)]
+    assert _chance(data, ("0", "1", "2"))["commonest"] == pytest.approx(np.mean(expected))  # type: ignore[arg-type]

@@ -26,7 +26,7 @@ from assets.bad import write_bad_folder
 from assets.export import write_export
 from assets.pictures import colour, deep, encoded, grey, save
 from xqdata import manifest, readers, scans, schema
-from xqdata.errors import XqdataError
+from xqdata.errors import InputError, XqdataError
 from xqdata.ingest import measuring
 from xqdata.ingest.walk import walk
 from xqdata.manifest import Project
@@ -432,6 +432,25 @@ def test_rules_of_measuring_make_everything_be_read_again(run, raw, project):
     result = run(raw, config={"max_pixels": 10})
     assert result.accounts[0].read == 2
     assert {r["reason"] for r in rows(project, "rejects").values()} == {"too_large"}
+
+
+def test_images_of_a_folder_that_cannot_be_listed_are_not_gone(run, raw, project, monkeypatch):
+    """A share that fails for a minute must not empty the dataset."""
+    few(raw, 3)
+    run(raw)
+    before = rows(project)
+    listed = os.scandir
+
+    def failing(folder):
+        if str(folder).rstrip("/").endswith("single_basket"):
+            raise PermissionError(13, "Permission denied")
+        return listed(folder)
+
+    monkeypatch.setattr(os, "scandir", failing)
+    told = "apple/single_basket: cannot be listed .Permission denied.; 3 images of it stand"
+    with pytest.raises(InputError, match=told):
+        run(raw)
+    assert rows(project) == before
 
 
 def test_a_file_that_is_gone_stays_as_missing(run, raw, project):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, field
 from typing import Any
@@ -15,11 +15,12 @@ import xxhash
 
 from xqdata import manifest, remote, schema
 from xqdata.config import FILE, Config
+from xqdata.errors import InputError
 from xqdata.ingest import assemble, merge
 from xqdata.ingest.describe import Describer, check_defaults
 from xqdata.ingest.measuring import measuring
 from xqdata.ingest.roots import Root
-from xqdata.ingest.walk import copies, crawl, listing
+from xqdata.ingest.walk import UNLISTED, Refused, copies, crawl, listing
 from xqdata.manifest import Origin, Project
 from xqdata.readers import BadRow, Outside, Tree, choose
 from xqdata.remote import Location
@@ -190,6 +191,7 @@ def _ingest_root(
         if not found.wait(PATIENCE):
             measures.while_listing(found)
         listed = listing(found)
+        _check_listed(root, listed.refused, before["images"])
         files = [f.path for f in listed.files]
         fetched = copies(root.location, measures.fetched, listed.files)
         tree = Tree(root.name, root.location, files, taxonomy, config.ingest, project.folder, others, fetched)
@@ -232,6 +234,18 @@ def _ingest_root(
         [outside for _, reading in readings for outside in reading.outside],
         [row for row in bad_rows if row.outside],
     )
+
+
+def _check_listed(root: Root, refused: Iterable[Refused], images: pa.Table) -> None:
+    """Raise InputError where a folder that cannot be listed, as on a share that fails, held images: none is gone."""
+    for one in refused:
+        if one.message.startswith(UNLISTED):
+            stood = images.filter(pc.and_(pc.equal(images["root"], root.name), pc.invert(images["missing"])))
+            held = pc.sum(pc.starts_with(stood["path"], f"{one.path}/")).as_py()
+            if held:
+                what = f"{one.message.removeprefix('the folder ')}; {held:,} images of it stand in the tables"
+                hint = "make it readable; or remove it, and they are marked as missing"
+                raise InputError(what, where=str(root.location / one.path), hint=hint)
 
 
 def _lost_logs(before: pa.Table, root: str, files: Sequence[str]) -> list[str]:

@@ -34,6 +34,7 @@ IGNORED = (
 
 # So many folders of this machine are listed at once: on its disk more threads only wait for each other.
 _THREADS = 4
+UNLISTED = "the folder cannot be listed"
 _PAGE = 1000  # files of a folder that are passed on together
 
 
@@ -117,7 +118,7 @@ def _local(root: Path, globs: Globs, without: Collection[str], folder: str) -> I
                 yield _page(root, globs, without, folder, entries)
     except OSError as error:
         spelled = paths.spell(folder.removesuffix("/"))
-        yield [], [Refused(spelled, "unreadable", f"the folder cannot be listed ({error.strerror})")]
+        yield [], [Refused(spelled, "unreadable", f"{UNLISTED} ({error.strerror})")]
 
 
 def _page(root: Path, globs: Globs, without: Collection[str], folder: str, entries: Sequence[os.DirEntry[str]]) -> Page:
