@@ -54,10 +54,10 @@ def command(
 ) -> None:
     """Read raw folders and write the tables images, rejects, sources and detections.
 
-    RAW is a folder of scans or its address, such as s3://bucket/folder (pip install 'xqdata[remote]'), or NAME=RAW to
-    call it by another name in the tables. Without RAW, the folders that the tables hold already are read again. Only
-    new and changed files are opened. A file that cannot be used becomes a row of rejects with its reason; nothing is
-    ever changed in RAW.
+    RAW is a folder of scans or its address, such as s3://bucket/folder (with the extra remote), or NAME=RAW to call it
+    by another name in the tables. Without RAW, the folders that the tables hold already are read again. Only new and
+    changed files are opened. A file that cannot be used becomes a row of rejects with its reason; nothing is ever
+    changed in RAW.
 
     \b
     Examples
