@@ -129,7 +129,7 @@ def _warn(err: Console, folder: Path, known: dict[str, str], roots: Sequence[Roo
     if any(remote.within(folder, root.location) for root in roots):
         told.append("you are inside the raw folder: the tables go there too. Better work in a folder of your own")
     for line in told:
-        err.print(Text.assemble(("warning: ", "yellow"), opt.shown(line)), soft_wrap=True)
+        opt.say(err, Text.assemble(("warning: ", "yellow"), opt.shown(line)), 0)
 
 
 def _same_taxonomy(options: Mapping[str, Any]) -> Path | None:
