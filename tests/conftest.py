@@ -62,8 +62,8 @@ def tree(raw: Path, reference: Taxonomy) -> Callable[..., Tree]:
 @pytest.fixture(scope="session")
 def s3() -> Iterator[s3_server.Store]:
     """A local S3 that this process, and those that it starts, take for the one there is."""
-    pytest.importorskip("s3fs", reason="s3fs is not installed: pip install 'xqdata[remote]'")
-    pytest.importorskip("moto", reason="moto is not installed: pip install 'xqdata[dev]'")
+    pytest.importorskip("s3fs", reason="s3fs is not installed: pip install '/path/to/xqdata[remote]'")
+    pytest.importorskip("moto", reason="moto is not installed: pip install '/path/to/xqdata[dev]'")
     with s3_server.serving() as store, pytest.MonkeyPatch.context() as patch:
         for name, value in {**s3_server.ENVIRONMENT, "AWS_ENDPOINT_URL": store.url}.items():
             patch.setenv(name, value)

@@ -48,6 +48,15 @@ class RemoteError(XqdataError):
     """A store at an address does not answer, or not as it should. It says nothing of the files that lie there."""
 
 
+def installing(extra: str, *others: str) -> str:
+    """The command that adds an extra of this package, and with it `others`, packages of the index.
+
+    By a folder: on the package index the name xqdata belongs to another project. The folder is not spelled out, since
+    these words go into tables, which must not depend on the machine.
+    """
+    return " ".join([f"pip install '/path/to/xqdata[{extra}]'", *others])
+
+
 def one_line(text: str) -> str:
     """`text` with its line breaks and other control characters made visible, so that it stays one line."""
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in text)

@@ -21,8 +21,8 @@ _TABLES = ("images", "labels", "links", "duplicates")
 def folder(project: Project, data: Samples, options: Options, network_of: str = "") -> Path:
     """The run's folder, with what it was started with in it; `network_of`: the run whose network it tests.
 
-    Raises InputError for a name that is taken or none, and where nothing was interrupted that these options could go on
-    with.
+    Raises InputError for a name that is taken or none, where it cannot be made, and where nothing was interrupted that
+    these options could go on with.
     """
     base = project.folder / runs.FOLDER
     told = started(project, data, options)
@@ -60,13 +60,16 @@ def _new(base: Path, options: Options) -> Path:
     wanted = options.run or free(Project(base.parent), usual)
     if wanted.startswith(".") or "/" in wanted or "\\" in wanted:
         raise InputError(f"{wanted!r} is no name for a run", where="--run", hint="as in --run first-try")
-    base.mkdir(exist_ok=True)
     found = base / wanted
     try:
+        base.mkdir(exist_ok=True)
         found.mkdir()
     except FileExistsError:
         hint = "choose another name, remove it, or go on with it: --resume"
         raise InputError("there is such a run already", where=f"runs/{wanted}", hint=hint) from None
+    except OSError as error:
+        hint = "free some space, mend the folder's permissions, or work in a folder of your own"
+        raise InputError(f"cannot be made ({error.strerror})", where=str(found), hint=hint) from error
     return found
 
 

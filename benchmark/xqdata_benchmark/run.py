@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from xqdata import runs
-from xqdata.errors import InputError
+from xqdata.errors import InputError, installing
 from xqdata.manifest import Project
 from xqdata.taxonomy import Taxonomy
 from xqdata_benchmark import place, ties, written
@@ -82,7 +82,7 @@ def learner_of(project: Project, data: Samples, options: Options, move: Progress
         try:
             from xqdata_benchmark.deep import Deep
         except ModuleNotFoundError as error:
-            hint = "run: pip install 'xqdata[benchmark]'; --recipe knn and --recipe linear do without"
+            hint = f"run: {installing('benchmark')}; --recipe knn and --recipe linear do without"
             where = f"recipe {options.recipe_name}"
             raise InputError(f"needs {error.name}, which is not installed", where=where, hint=hint) from error
         return Deep(project, data, options.recipe, options.device, options.workers, move)

@@ -151,7 +151,7 @@ def test_without_fiftyone_one_line_names_the_extra(monkeypatch: pytest.MonkeyPat
     from xqdata.manifest import Project
 
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
-    with pytest.raises(InputError, match=r"pip install 'xqdata\[app\]'"):
+    with pytest.raises(InputError, match=r"pip install '/path/to/xqdata\[app\]'"):
         connect(Project(tmp_path))
 
 

@@ -9,8 +9,9 @@ from pathlib import Path
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
-from xqdata_benchmark import predictions, recipe, shallow
+from xqdata_benchmark import place, predictions, recipe, shallow
 from xqdata_benchmark.compare import compare
+from xqdata_benchmark.options import Options
 from xqdata_benchmark.recipe import Augment, Net
 from xqdata_benchmark.run import Result
 
@@ -205,5 +206,11 @@ def test_knn_runs_without_torch(made: Path, tmp_path: Path) -> None:
     env = os.environ | {"PYTHONPATH": str(tmp_path)}
     run(made, "benchmark", "--recipe", "knn", "--run", "no-torch", env=env)
     refused = run(made, "benchmark", "--recipe", "quick", "--run", "never", code=1, env=env).stderr
-    assert "pip install 'xqdata[benchmark]'" in refused
+    assert "pip install '/path/to/xqdata[benchmark]'" in refused
     assert refused.count("\n") == 1
+
+
+def test_a_run_that_finds_no_place_is_an_error_of_the_users_side(tmp_path: Path) -> None:
+    options = Options("default", "knn", recipe.load("knn"), run="first")
+    with pytest.raises(InputError, match=r"gone/runs/first: cannot be made \(No such file or directory\); free some"):
+        place._new(tmp_path / "gone" / "runs", options)

@@ -6,7 +6,10 @@ a process of its own where a traceback, a slow start or a mixed stdout would sho
 
 from __future__ import annotations
 
+import io
 import json
+import os
+import re
 import subprocess
 import sys
 import time
@@ -14,10 +17,15 @@ from pathlib import Path
 
 import pytest
 from PIL import Image
+from rich.cells import cell_len
+from rich.console import Console
 
 from assets.export import write_export
 from xqdata import manifest
+from xqdata.cli.main import folded
+from xqdata.cli.status import fitting
 from xqdata.manifest import Project
+from xqdata.status import TableStatus
 
 XQDATA = Path(sys.executable).with_name("xqdata")
 
@@ -201,3 +209,41 @@ def test_a_taxonomy_once_chosen_stays_chosen(tmp_path: Path) -> None:
     run(tmp_path, "ingest")
     assert manifest.read(Project(tmp_path), "images", ["object"]).to_pylist() == [{"object": "wug"}]
     assert json.loads(run(tmp_path, "status", "--json").stdout)["tables"][1]["stale"] == []
+
+
+def on_terminal(folder: Path, width: int, *arguments: str) -> list[str]:
+    """The lines of stdout on a terminal of `width` columns."""
+    terminal = {"FORCE_COLOR": "1", "NO_COLOR": "1", "COLUMNS": str(width), "TERM": "dumb"}
+    shown = subprocess.run(
+        [XQDATA, *arguments], cwd=folder, capture_output=True, text=True, check=True, env=os.environ | terminal
+    )
+    return [re.sub("\x1b\\[[0-9;]*m", "", line).rstrip() for line in shown.stdout.splitlines()]
+
+
+@pytest.mark.parametrize("width", [20, 44, 60, 80])
+def test_an_error_on_a_terminal_ends_its_lines_between_words(width: int) -> None:
+    text = "error: /data/p/manifests/images.parquet: there is no such table yet; run: xqdata ingest RAW"
+    lines = folded(text, width).split("\n")
+    assert " ".join(lines) == text
+    assert all(cell_len(line) <= width for line in lines if " " in line)
+    assert any("xqdata ingest RAW" in line for line in lines)
+
+
+def test_a_command_that_no_line_holds_is_folded_too() -> None:
+    assert folded("error: x; run: xqdata export csv out", 12).split("\n")[-3:] == ["run: xqdata", "export csv", "out"]
+
+
+@pytest.mark.parametrize(("width", "headings"), [(100, 6), (72, 5), (60, 4), (44, 3), (30, 3)])
+def test_status_keeps_names_whole_and_leaves_other_columns_out(width: int, headings: int) -> None:
+    lines = [TableStatus("audits/default.evidence", 12, "3e9d7330a4c9", "audit", "2026-11-30T17:15:09")]
+    out = Console(width=width, file=io.StringIO())
+    out.print(fitting(out, lines))
+    told = out.file.getvalue().splitlines()
+    assert (told[1].split()[:2] == ["audits/default.evidence", "12"]) == (width > 30)
+    assert len(re.split(" {2,}", told[0].strip())) == headings
+
+
+def test_taxonomy_has_room_on_a_terminal(tmp_path: Path) -> None:
+    lines = on_terminal(tmp_path, 80, "taxonomy")
+    assert max(cell_len(line) for line in lines) <= 80
+    assert any("single_bare" in line and "Single object on the belt" in line for line in lines)

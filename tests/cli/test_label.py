@@ -55,7 +55,7 @@ def test_from_a_suspect_to_a_verdict_and_back(filed: Path) -> None:
     answer = {"completed_by": 1, "result": [{"type": "choices", "value": {"choices": ["Egg"]}}]}
     (filed / "back.json").write_text(json.dumps([{**tasks[0], "annotations": [answer]}]), encoding="utf-8")
     assert (
-        "1 verdicts appended: kim 1" in run(filed, "label", "import", "label-studio", "back.json", "--by", "kim").stdout
+        "1 verdict appended: kim 1" in run(filed, "label", "import", "label-studio", "back.json", "--by", "kim").stdout
     )
     changed = json.loads(run(filed, "label", "diff", "--json").stdout)["changes"]
     assert [(c["path"], c["before"], c["after"], c["by"]) for c in changed] == [("raw/3.png", "mango", "egg", "kim")]

@@ -14,6 +14,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from xqdata.cli import demo
 from xqdata.simulate.check import publish
 from xqdata.simulate.settings import FAULTS
 
@@ -83,11 +84,27 @@ def test_demo_takes_every_step_in_its_own_folder(tmp_path: Path) -> None:
     shown = run(tmp_path, "demo", "here", "--scans", "21", "--workers", "1").stdout
     for step in ("simulate raw --scans 21", "ingest raw", "dedup", "split", "status"):
         assert f"here$ xqdata {step}" in shown
+    assert "benchmark and compare are left out: fewer than 250 scans" in shown
     assert "Where to look, in here:" in shown
     for place in ("raw", "truth", "manifests"):
         assert (tmp_path / "here" / place).is_dir()
         assert f"{place}/" in shown
     assert [p.name for p in tmp_path.iterdir()] == ["here"]
+
+
+def test_demo_says_what_it_leaves_out_for_want_of_a_package() -> None:
+    assert demo._left_out(None, torch=True) == ""
+    assert "PyTorch is not installed; run: pip install" in demo._left_out(None, torch=False)
+    few = {name for name, *_ in demo._steps(249, torch=True)}
+    assert {"benchmark", "compare"} & few == set()
+    assert ("compare", "knn", "linear") in list(demo._steps(250, torch=False))
+
+
+def test_demo_in_a_place_that_cannot_be_written_is_one_line(tmp_path: Path) -> None:
+    (tmp_path / "file").write_bytes(b"")
+    told = run(tmp_path, "demo", "file/demo", code=1).stderr
+    assert told.startswith("error: file/demo: cannot be made (Not a directory); ")
+    assert told.count("\n") == 1
 
 
 def test_demo_leaves_the_folders_of_others_alone(tmp_path: Path) -> None:

@@ -14,7 +14,7 @@ from xqdata import engine
 from xqdata.engine import Engine
 
 if find_spec("ray") is None:  # not imported here: it reads what to keep quiet about when it is
-    pytest.skip("ray is not installed: pip install 'xqdata[ray]'", allow_module_level=True)
+    pytest.skip("ray is not installed: pip install '/path/to/xqdata[ray]'", allow_module_level=True)
 
 
 class Nodes:

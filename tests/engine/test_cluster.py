@@ -165,7 +165,7 @@ def test_a_missing_extra_is_one_line(monkeypatch):
     monkeypatch.setattr(cluster, "find_spec", lambda name: None)
     with pytest.raises(InputError) as caught, engine.on(Engine("ray")):
         pass
-    assert str(caught.value) == "Ray is not installed; run: pip install 'xqdata[ray]'"
+    assert str(caught.value) == "Ray is not installed; run: pip install '/path/to/xqdata[ray]'"
 
 
 def test_ray_is_not_imported_without_need():

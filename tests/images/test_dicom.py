@@ -14,7 +14,7 @@ import pytest
 from assets.pictures import colour, deep, grey
 from xqdata.images import BadImage, Limits, Page, pages
 
-pydicom = pytest.importorskip("pydicom", reason="pydicom is not installed: pip install 'xqdata[dicom]'")
+pydicom = pytest.importorskip("pydicom", reason="pydicom is not installed: pip install '/path/to/xqdata[dicom]'")
 
 
 def dicom(pixels: np.ndarray, frames: int = 1, bits: int | None = None, photometric: str = "MONOCHROME2") -> bytes:
@@ -94,6 +94,6 @@ def test_without_pydicom_the_file_says_what_to_install(monkeypatch):
     import sys
 
     monkeypatch.setitem(sys.modules, "pydicom", None)
-    with pytest.raises(BadImage, match=r"pip install 'xqdata\[dicom\]'") as caught:
+    with pytest.raises(BadImage, match=r"pip install '/path/to/xqdata\[dicom\]'") as caught:
         list(pages(dicom(deep()), Limits()))
     assert caught.value.reason == "unsupported"

@@ -48,7 +48,7 @@ def test_disagreements_are_counted_with_an_example(reference):
     objects, view = describer.notes()
     assert objects.startswith("2 files: tables and folders disagree on objects, as in 0.png")
     assert "apple" in objects
-    assert view.startswith("1 files: tables and folders disagree on view, as in 1.png (top, side)")
+    assert view.startswith("1 file: tables and folders disagree on view, as in 1.png (top, side)")
 
 
 def test_spellings_of_one_thing_are_no_disagreement(describe):
@@ -127,7 +127,7 @@ def test_a_value_that_is_not_the_columns_is_kept_and_counted(describe):
     assert "kvp" not in row
     assert row["extra"] == {"kvp_as_written": "auto", "acquired_at_as_written": "17.05.2024"}
     assert len(notes) == 2
-    assert notes[1].startswith("1 values of kvp are not what that column holds")
+    assert notes[1].startswith("1 value of kvp is not what that column holds")
 
 
 def test_a_weaker_reader_helps_out_where_the_strongest_ones_value_is_bad(describe):

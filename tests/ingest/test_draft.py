@@ -56,3 +56,38 @@ def test_hostile_names_stay_inside_their_comment(tmp_path: Path, raw: Path, refe
     text = draft([Root("raw", raw)], reference, tmp_path)
     (tmp_path / "xqdata.toml").write_text(text, encoding="utf-8")
     assert config.load(tmp_path).ingest.max_pixels == 250_000_000
+
+
+def test_names_that_a_dialect_says_all_of_get_no_pattern(tmp_path: Path, raw: Path, reference: Taxonomy) -> None:
+    for shot in range(4):
+        (raw / f"E3S690_20221007_0279189{shot}_S_Knife-D_029-028_{shot}.png").write_bytes(b"x")
+    text = draft([Root("raw", raw)], reference, tmp_path)
+    assert "no pattern is needed; a pattern would override" in text
+    assert "patterns = [" not in text
+
+
+def test_names_in_known_folders_still_get_a_pattern(tmp_path: Path, raw: Path, reference: Taxonomy) -> None:
+    (raw / "mango").mkdir()
+    for shot in range(9):
+        (raw / "mango" / f"mango_{shot % 2}-{shot}.png").write_bytes(b"x")
+    assert '# patterns = ["{object}_{number}-{shot}.{ext}"]' in draft([Root("raw", raw)], reference, tmp_path)
+
+
+def test_lines_fit_a_terminal_and_name_a_page_that_exists(tmp_path: Path, raw: Path, reference: Taxonomy) -> None:
+    for shot in range(4):
+        (raw / f"E3S690_20221007_0279189{shot}_S_Knife-D_029-028_{shot}.png").write_bytes(b"x")
+    (raw / "odd.csv").write_text("no names,here\n1,2\n")
+    for name in ("raw", "folder-of-a-very-long-name-" * 2):
+        text = draft([Root(name, raw)], reference, tmp_path)
+        assert max(map(len, text.splitlines())) < 80
+    assert "docs/reference/config.md" in text
+    assert (Path(__file__).parents[2] / "docs/reference/config.md").is_file()
+
+
+def test_a_table_beside_the_project_is_named_from_there(tmp_path: Path, raw: Path, reference: Taxonomy) -> None:
+    (raw / "a.png").write_bytes(b"x")
+    (raw / "log.csv").write_text("file,kvp\na.png,140\n")
+    project = tmp_path / "project"
+    project.mkdir()
+    text = draft([Root("raw", raw)], reference, project)
+    assert 'path = "../raw/log.csv"' in text

@@ -118,7 +118,7 @@ def test_rows_without_files_and_files_without_rows(raw, tree):
         ("meta.txt", "row 5", "2 cells under 6 headings"),
         ("meta.txt", "row 6", "no file is called ''"),
     ]
-    assert reading.notes == ["meta.txt: 1 scans have no row, the first is 0583"]
+    assert reading.notes == ["meta.txt: 1 scan has no row, the first is 0583"]
     assert "object" not in reading.fields["High/0583.png"]
     assert reading.fields["High/0583.png"]["channel"] == "high"
 

@@ -16,7 +16,7 @@ from assets.pictures import colour, deep, grey
 from xqdata import manifest
 from xqdata.readers.dicom import Dicom, from_tags
 
-pydicom = pytest.importorskip("pydicom", reason="pydicom is not installed: pip install 'xqdata[dicom]'")
+pydicom = pytest.importorskip("pydicom", reason="pydicom is not installed: pip install '/path/to/xqdata[dicom]'")
 
 SECRETS = {"PatientName": "Hong^Gildong", "PatientBirthDate": "19700101", "PatientID": "secret-7", "PatientSex": "M"}
 STUDY, SERIES = "1.2.3.4", "1.2.3.4.5"

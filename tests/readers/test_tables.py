@@ -106,7 +106,7 @@ def test_rows_without_a_file_and_files_without_a_row_are_told(log, tree):
     found = read(tree())
     ((bad),) = found.bad_rows
     assert (bad.path, bad.item, bad.message) == ("log.csv", "row 3", "no file is called 'gone.png'")
-    assert "log.csv: 1 files have no row, the first is b.png" in found.notes
+    assert "log.csv: 1 file has no row, the first is b.png" in found.notes
 
 
 def bad_rows(found):
@@ -304,4 +304,4 @@ def test_a_table_of_the_config_that_cannot_be_used_is_an_error(log, tree):
 
 def test_why(log, tree):
     log(HEADER, ROW)
-    assert Tables().sniff(tree()) == "log.csv names 1 files in its column '파일명'"
+    assert Tables().sniff(tree()) == "log.csv names 1 file in its column '파일명'"

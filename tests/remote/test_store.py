@@ -81,7 +81,7 @@ def test_without_time_and_tag_nothing_says_that_a_file_is_the_same(box, project,
 
 
 def test_packages_that_are_not_installed():
-    with pytest.raises(InputError, match=r"pip install 'xqdata\[remote\]' adlfs"):
+    with pytest.raises(InputError, match=r"pip install '/path/to/xqdata\[remote\]' adlfs"):
         remote.check_folder(remote.location("az://box/raw"))
     with pytest.raises(InputError, match="no store is reached like this"):
         remote.check_folder(remote.location("nowhere://box/raw"))

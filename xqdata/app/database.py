@@ -17,7 +17,7 @@ from typing import Any
 
 import xxhash
 
-from xqdata.errors import InputError
+from xqdata.errors import InputError, installing
 from xqdata.manifest import Project
 
 FOLDER = "database"
@@ -40,7 +40,7 @@ def connect(project: Project) -> ModuleType:
     Raises InputError where FiftyOne is not installed, no server is there, or it does not answer.
     """
     if importlib.util.find_spec("fiftyone") is None:
-        raise InputError("FiftyOne is not installed", hint="run: pip install 'xqdata[app]'")
+        raise InputError("FiftyOne is not installed", hint=f"run: {installing('app')}")
     folder = project.state / FOLDER
     if os.environ.get("FIFTYONE_DATABASE_DIR") != str(folder):
         for name in _INHERITED:

@@ -10,10 +10,10 @@ from pathlib import Path
 import click
 
 from xqdata.cli import options as opt
-from xqdata.cli.main import COMMANDS, main
-from xqdata.errors import InputError
+from xqdata.cli.main import main
+from xqdata.errors import InputError, installing
 
-# Every step that a dataset goes through; those that this version does not have are passed over.
+# Every step that a dataset goes through.
 STEPS = (
     ("simulate", "raw"),
     ("ingest", "raw"),
@@ -50,7 +50,11 @@ _LEARNT = 250
 
 @click.command()
 @click.argument("folder", default="xqdata-demo", type=click.Path(path_type=Path, file_okay=False))
-@click.option("--scans", type=click.IntRange(min=1), help="Fewer scans, to be done sooner (default 1,229).")
+@click.option(
+    "--scans",
+    type=click.IntRange(min=1),
+    help=f"Fewer scans, to be done sooner (default 1,229); below {_LEARNT} benchmark and compare are left out.",
+)
 @opt.workers_option
 @opt.quiet_option
 @click.pass_context
@@ -58,6 +62,7 @@ def command(ctx: click.Context, folder: Path, scans: int | None, workers: int | 
     """Simulate a scanner's export and take it through every step, in a folder of its own.
 
     FOLDER (default: xqdata-demo) must not exist yet, or be the demonstration's own: then it goes on where it stopped.
+    What is left out is said: the network where PyTorch is not installed, all of benchmark below 250 scans.
 
     \b
     Example
@@ -66,10 +71,15 @@ def command(ctx: click.Context, folder: Path, scans: int | None, workers: int | 
     mark = folder / "truth" / "settings.json"
     if folder.exists() and any(folder.iterdir()) and not mark.exists():
         raise InputError("is not empty", where=str(folder), hint="name a folder that does not exist yet")
-    folder.mkdir(parents=True, exist_ok=True)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        hint = "go to a folder of your own, or name one: xqdata demo FOLDER"
+        raise InputError(f"cannot be made ({error.strerror})", where=str(folder), hint=hint) from error
     out, _ = opt.consoles(quiet, as_json=False)
+    torch = importlib.util.find_spec("torch") is not None
     with contextlib.chdir(folder):
-        for name, *arguments in _steps(scans):
+        for name, *arguments in _steps(scans, torch):
             words = [name, *arguments]
             out.print(f"\n[bold green]{folder.name}$[/] [bold]xqdata {' '.join(words)}[/]")
             # Worker counts change nothing in the result, so they are not shown as part of the step.
@@ -79,6 +89,9 @@ def command(ctx: click.Context, folder: Path, scans: int | None, workers: int | 
             with contextlib.suppress(click.exceptions.Exit):
                 main.main(words + extra + (["--quiet"] if quiet else []), standalone_mode=False)
         there = [(place, what) for place, what in _LOOK if Path(place).exists()]
+    if told := _left_out(scans, torch):
+        out.print()
+        opt.say(out, opt.shown(told, "yellow"), 0)
     out.print(f"\nWhere to look, in [bold]{folder}[/]:")
     for place, what in there:
         opt.say(out, opt.shown(f"{place:<22}{what}"), 2)
@@ -86,11 +99,21 @@ def command(ctx: click.Context, folder: Path, scans: int | None, workers: int | 
     opt.say(out, opt.shown("For your own scans: xqdata ingest RAW in a new folder, then dedup, split and audit."), 0)
 
 
-def _steps(scans: int | None) -> Iterator[tuple[str, ...]]:
+def _few(scans: int | None) -> bool:
+    return scans is not None and scans < _LEARNT
+
+
+def _left_out(scans: int | None, torch: bool) -> str:
+    """What was not done and why; empty where every step was taken."""
+    if _few(scans):
+        return f"benchmark and compare are left out: fewer than {_LEARNT} scans"
+    return "" if torch else f"the network is left out: PyTorch is not installed; run: {installing('benchmark')}"
+
+
+def _steps(scans: int | None, torch: bool) -> Iterator[tuple[str, ...]]:
     """The steps that can be taken here, each as it is typed."""
-    few, torch = scans is not None and scans < _LEARNT, importlib.util.find_spec("torch") is not None
     for name, *arguments in STEPS:
-        if name not in COMMANDS or (few and name in ("benchmark", "compare")):
+        if _few(scans) and name in ("benchmark", "compare"):
             continue
         if name == "simulate" and scans is not None:
             arguments += ["--scans", str(scans)]

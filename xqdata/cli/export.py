@@ -22,7 +22,9 @@ from xqdata.exports import FORMATS, Request, Result, export
 @click.argument("format_", metavar="FORMAT", type=click.Choice(list(FORMATS)))
 @click.argument("folder", type=click.Path(path_type=Path))
 @click.option("--where", metavar="CONDITION", help="Only these images, as in \"scan_type == 'multiple_carrier'\".")
-@click.option("--name", metavar="NAME", help="The split whose parts it has  [default: default, if it stands]")
+@click.option(
+    "--name", "--split", "name", metavar="NAME", help="The split whose parts it has  [default: default, if it stands]"
+)
 @click.option("--kept-only", is_flag=True, help="Of each cluster of copies one picture only.")
 @click.option("--private", is_flag=True,
               help="With operator, site, serial numbers, the files' names, and the texts inside them.")  # fmt: skip
@@ -115,18 +117,26 @@ def _document(result: Result) -> Mapping[str, Any]:
 def _tell(out: Console, result: Result) -> None:
     parts = ", ".join(f"{part} {number:,}" for part, number in result.parts.items())
     told = f"the parts of {result.split}: {parts}" if result.split else "in no parts: there is no split"
-    rows = [(result.images, f"images, {told}")]
-    rows += [(number, f"pictures {way}") for way, number in result.ways.items()]
-    rows += [(result.linked, "of them are hard links")] if result.linked else []
-    rows += [(result.boxes, "boxes")] if result.boxes else []
-    rows += [(result.unnamed, "images without an object are in it")] if result.unnamed else []
-    rows += [(result.mixed, "images with several objects are in it")] if result.mixed else []
-    rows += [(number, f"images are left out: {reason}") for reason, number in result.left_out.items()]
+    lines = [(result.images, "image", "images", f", {told}")]
+    lines += [(number, "picture", "pictures", f" {way}") for way, number in result.ways.items()]
+    lines += [(result.linked, "of them is a hard link", "of them are hard links", "")] if result.linked else []
+    lines += [(result.boxes, "box", "boxes", "")] if result.boxes else []
+    lines += (
+        [(result.unnamed, "image without an object is", "images without an object are", " in it")]
+        if result.unnamed
+        else []
+    )
+    lines += (
+        [(result.mixed, "image with several objects is", "images with several objects are", " in it")]
+        if result.mixed
+        else []
+    )
+    lines += [(number, "image is", "images are", f" left out: {why}") for why, number in result.left_out.items()]
     table = Table.grid(padding=(0, 2))
     table.add_column(justify="right")
     table.add_column()
-    for number, what in rows:
-        table.add_row(f"{number:,}", opt.shown(what))
+    for number, one, many, more in lines:
+        table.add_row(f"{number:,}", opt.shown((one if number == 1 else many) + more))
     out.print(table)
     for note in result.notes:
         opt.say(out, Text.assemble(("note: ", "yellow"), opt.shown(note)), 2)

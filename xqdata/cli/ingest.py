@@ -23,6 +23,7 @@ from xqdata.errors import InputError
 from xqdata.ingest import Account, Options, Result, Root, ingest, resolve
 from xqdata.ingest.summary import Summary, summarise
 from xqdata.taxonomy import Taxonomy
+from xqdata.words import several
 
 _EXAMPLES = 3
 
@@ -54,10 +55,10 @@ def command(
 ) -> None:
     """Read raw folders and write the tables images, rejects, sources and detections.
 
-    RAW is a folder of scans or its address, such as s3://bucket/folder (pip install 'xqdata[remote]'), or NAME=RAW to
-    call it by another name in the tables. Without RAW, the folders that the tables hold already are read again. Only
-    new and changed files are opened. A file that cannot be used becomes a row of rejects with its reason; nothing is
-    ever changed in RAW.
+    RAW is a folder of scans or its address, such as s3://bucket/folder (with the extra remote), or NAME=RAW to call it
+    by another name in the tables. Without RAW, the folders that the tables hold already are read again. Only new and
+    changed files are opened. A file that cannot be used becomes a row of rejects with its reason; nothing is ever
+    changed in RAW.
 
     \b
     Examples
@@ -129,7 +130,7 @@ def _warn(err: Console, folder: Path, known: dict[str, str], roots: Sequence[Roo
     if any(remote.within(folder, root.location) for root in roots):
         told.append("you are inside the raw folder: the tables go there too. Better work in a folder of your own")
     for line in told:
-        err.print(Text.assemble(("warning: ", "yellow"), opt.shown(line)), soft_wrap=True)
+        opt.say(err, Text.assemble(("warning: ", "yellow"), opt.shown(line)), 0)
 
 
 def _same_taxonomy(options: Mapping[str, Any]) -> Path | None:
@@ -164,7 +165,7 @@ class _Live:
 
     def announce(self, account: Account) -> None:
         """Say which readers were chosen and what they make of a few paths."""
-        title = Text.assemble(opt.shown(account.root.name, "bold"), f": {account.found:,} files in ")
+        title = Text.assemble(opt.shown(account.root.name, "bold"), f": {several(account.found, 'file', 'files')} in ")
         self.say(title.append_text(opt.shown(account.root.location)), 0)
         for name, why in account.readers:
             self.say(Text.assemble("reader ", (name, "cyan"), ": ", opt.shown(why)), 2)
@@ -209,7 +210,9 @@ def _report(out: Console, result: Result, summary: Summary, taxonomy: Taxonomy, 
     if dry_run:
         out.print("\nDry run: nothing was written.")
     elif result.changed:
-        written = ", ".join(f"{name} ({result.tables[name].num_rows:,} rows)" for name in result.tables)
+        written = ", ".join(
+            f"{name} ({several(result.tables[name].num_rows, 'row', 'rows')})" for name in result.tables
+        )
         opt.say(out, Text.assemble("\nWrote ", written, " in manifests/. Next: ", ("xqdata dedup", "bold")), 0)
     else:
         out.print("\nNothing has changed: the tables in manifests/ stand as they were.")
@@ -217,26 +220,35 @@ def _report(out: Console, result: Result, summary: Summary, taxonomy: Taxonomy, 
 
 def _counts(out: Console, summary: Summary) -> None:
     rejected = sum(summary.rejected.values())
+    objects, types = sum(summary.unknown_objects.values()), sum(summary.unknown_scan_types.values())
     table = Table.grid(padding=(0, 2))
     table.add_column(justify="right")
     table.add_column()
     rows = [
-        (summary.found, "files found"),
-        (summary.recorded, "recorded" + (f", {summary.images:,} pages" if summary.images != summary.recorded else "")),
+        (summary.found, _these(summary.found, "file", "found")),
+        (
+            summary.recorded,
+            "recorded"
+            + (f", {several(summary.images, 'page', 'pages')}" if summary.images != summary.recorded else ""),
+        ),
         (rejected, "rejected: " + _first(summary.rejected, 99) if rejected else "rejected"),
         (summary.sources, "read for their metadata (sources)"),
-        (summary.no_object, "scans whose object nothing names"),
-        (sum(summary.unknown_objects.values()), f"objects outside the taxonomy: {_first(summary.unknown_objects)}"),
-        (summary.no_scan_type, "scans whose scan type nothing names"),
-        (sum(summary.unknown_scan_types.values()), f"scan types outside it: {_first(summary.unknown_scan_types)}"),
-        (summary.missing, "rows of files that are gone (missing)"),
-        (summary.unchanged, "files unchanged since the last run, not opened again"),
+        (summary.no_object, _these(summary.no_object, "scan", "whose object nothing names")),
+        (objects, _these(objects, "object", f"outside the taxonomy: {_first(summary.unknown_objects)}")),
+        (summary.no_scan_type, _these(summary.no_scan_type, "scan", "whose scan type nothing names")),
+        (types, _these(types, "scan type", f"outside it: {_first(summary.unknown_scan_types)}")),
+        (summary.missing, _these(summary.missing, "row", "of files that are gone (missing)")),
+        (summary.unchanged, _these(summary.unchanged, "file", "unchanged since the last run, not opened again")),
     ]
     always = 4
     for position, (count, what) in enumerate(rows):
         if count or position < always:
             table.add_row(f"{count:,}", opt.shown(what))
     out.print(table)
+
+
+def _these(number: int, what: str, told: str) -> str:
+    return f"{what if number == 1 else f'{what}s'} {told}"
 
 
 def _rejects(out: Console, result: Result, summary: Summary) -> None:

@@ -21,7 +21,8 @@ from xqdata.ingest import draft, resolve
 def command(raw: tuple[str, ...], taxonomy_path: Path | None, force: bool, as_json: bool, quiet: bool) -> None:
     """Write an xqdata.toml from what the raw folders look like, for you to correct.
 
-    It says what was recognised, proposes a pattern for the file names, and maps the columns of the tables it finds.
+    It says what was recognised, proposes a pattern for file names that no reader understands, and maps the columns of
+    the tables it finds.
 
     \b
     Example

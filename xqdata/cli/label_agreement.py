@@ -12,6 +12,7 @@ from rich.table import Table
 from xqdata import config
 from xqdata.annotators import Agreement, agreement, write_queue
 from xqdata.cli import options as opt
+from xqdata.words import several
 
 _SHOWN = 20
 
@@ -53,7 +54,7 @@ def command(
 def _tell(out: Console, found: Agreement, queue: Path | None) -> None:
     n = found.all.images
     first, second = found.people
-    share = f"{found.agree:,} of {n:,} images ({found.agree / n:.0%})"
+    share = f"{found.agree:,} of {several(n, 'image', 'images')} ({found.agree / n:.0%})"
     told = f"{first} and {second} agree on {share}; kappa {_kappa(found.all.kappa)}"
     opt.say(out, opt.shown(told, "bold"), 0)
     table = Table(box=None, padding=(0, 2, 0, 0), header_style="bold")
@@ -69,7 +70,7 @@ def _tell(out: Console, found: Agreement, queue: Path | None) -> None:
     if out.is_terminal and len(found.queue) > _SHOWN:
         out.print(f"… and {len(found.queue) - _SHOWN:,} more")
     if queue is not None:
-        opt.say(out, opt.shown(f"Wrote {queue}: {len(found.queue):,} disagreements"), 0)
+        opt.say(out, opt.shown(f"Wrote {queue}: {several(len(found.queue), 'disagreement', 'disagreements')}"), 0)
 
 
 def _kappa(value: float | None) -> str:

@@ -15,6 +15,7 @@ from xqdata import config, labels, manifest
 from xqdata.cli import label_told as told
 from xqdata.cli import options as opt
 from xqdata.labels import Change, Conflict
+from xqdata.words import several
 
 
 @click.command()
@@ -61,7 +62,8 @@ def _tell(out: Console, changes: list[Change], places: dict[str, str]) -> None:
         table.add_row(*(opt.shown(cell) for cell in cells))
     out.print(table)
     counted = ", ".join(f"{name} {number:,}" for name, number in Counter(one.field for one in changes).items())
-    out.print(f"\n{len({one.image_id for one in changes}):,} images differ from the export: {counted}")
+    differing = several(len({one.image_id for one in changes}), "image differs", "images differ")
+    out.print(f"\n{differing} from the export: {counted}")
 
 
 def _conflicts(out: Console, conflicts: list[Conflict], places: dict[str, str]) -> None:

@@ -14,6 +14,7 @@ from xqdata.cli import label_told as told
 from xqdata.cli import options as opt
 from xqdata.cli.options import F
 from xqdata.manifest import Project
+from xqdata.words import several
 
 if TYPE_CHECKING:  # it takes several seconds to load
     from xqdata.app.exchange import Difference, Exchanged
@@ -92,7 +93,12 @@ def tell_conflicts(out: Console, done: Exchanged, places: Mapping[str, str]) -> 
     """What both sides changed, and what to do about it."""
     if not done.conflicts:
         return
-    out.print(Text(f"{len(done.conflicts):,} conflicts: changed in FiftyOne and in the label log", "bold yellow"))
+    out.print(
+        Text(
+            f"{several(len(done.conflicts), 'conflict', 'conflicts')}: changed in FiftyOne and in the label log",
+            "bold yellow",
+        )
+    )
     tell_lines(out, [_conflict(each, places) for each in done.conflicts])
     opt.say(out, opt.shown("--ours keeps the label log's word, --theirs takes FiftyOne's"), 2)
 

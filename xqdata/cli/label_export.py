@@ -14,6 +14,7 @@ from xqdata.cli import options as opt
 from xqdata.cli.progress import bars
 from xqdata.errors import InputError
 from xqdata.exports import Request
+from xqdata.words import several
 
 
 @click.command()
@@ -69,9 +70,9 @@ def command(
         opt.print_json({"tool": tool, "folder": str(folder), "images": result.images,
                         "left_out": dict(result.left_out), "notes": list(result.notes)})  # fmt: skip
         return
-    out.print(f"{result.images:,} images for {tool}")
+    out.print(f"{several(result.images, 'image', 'images')} for {tool}")
     for reason, number in result.left_out.items():
-        opt.say(out, opt.shown(f"{number:,} are left out: {reason}"), 0)
+        opt.say(out, opt.shown(f"{several(number, 'is', 'are')} left out: {reason}"), 0)
     for note in result.notes:
         opt.say(out, Text.assemble(("note: ", "yellow"), opt.shown(note)), 0)
     opt.say(out, opt.shown(f"Make {result.usage}"), 0)

@@ -12,6 +12,7 @@ from rich.text import Text
 from xqdata import config
 from xqdata.annotators import TOOLS, Taken, take
 from xqdata.cli import options as opt
+from xqdata.words import several
 
 _NAMED = 5
 
@@ -53,7 +54,7 @@ def command(tool: str, file: Path, by: str | None, taxonomy_path: Path | None, a
 def _tell(out: Console, taken: Taken) -> None:
     new = taken.new.total()
     told = ", ".join(f"{person} {number:,}" for person, number in sorted(taken.new.items()))
-    opt.say(out, opt.shown(f"{new:,} verdicts appended{f': {told}' if told else ''}", "bold"), 0)
+    opt.say(out, opt.shown(f"{several(new, 'verdict', 'verdicts')} appended{f': {told}' if told else ''}", "bold"), 0)
     for number, what in (
         (taken.known, "were in the log already"),
         (taken.silent, "images have no answer"),
@@ -64,7 +65,8 @@ def _tell(out: Console, taken: Taken) -> None:
             opt.say(out, opt.shown(f"{number:,} {what}"), 0)
     if taken.unknown:
         names = ", ".join(taken.unknown[:_NAMED]) + (", …" if len(taken.unknown) > _NAMED else "")
-        text = f"{len(taken.unknown):,} answers are about images that are not in the tables, or several: {names}"
+        text = several(len(taken.unknown), "answer is", "answers are")
+        text += f" about images that are not in the tables, or several: {names}"
         opt.say(out, Text.assemble(("note: ", "yellow"), opt.shown(text)), 0)
     for name, nearest in taken.foreign.items():
         hint = f" (did they mean {nearest}?)" if nearest else ""

@@ -13,6 +13,7 @@ from xqdata import manifest
 from xqdata.cli import label_exchange as both
 from xqdata.cli import label_told as told
 from xqdata.cli import options as opt
+from xqdata.words import several
 
 if TYPE_CHECKING:  # it takes several seconds to load
     from xqdata.app.exchange import Exchanged
@@ -53,15 +54,22 @@ def command(ctx: click.Context, by: str | None, side: str | None, name: str | No
 
 
 def _tell(out: Console, done: Exchanged, places: Mapping[str, str]) -> None:
-    opt.say(out, opt.shown(f"{len(done.events):,} verdicts appended", "bold"), 0)
+    opt.say(out, opt.shown(f"{several(len(done.events), 'verdict', 'verdicts')} appended", "bold"), 0)
     both.tell_lines(out, [_line(event, places) for event in done.events])
     if done.written:
-        opt.say(out, opt.shown(f"{len(done.written):,} changes in FiftyOne were dropped: the label log's stand"), 0)
+        dropped = several(len(done.written), "change in FiftyOne was", "changes in FiftyOne were")
+        opt.say(out, opt.shown(f"{dropped} dropped: the label log's word stands"), 0)
     both.tell_conflicts(out, done, places)
     both.tell_notes(out, done, places)
     if done.compared.push:
         behind = len(done.compared.push)
-        opt.say(out, opt.shown(f"FiftyOne lacks {behind:,} labels that changed in the log: xqdata label push"), 0)
+        opt.say(
+            out,
+            opt.shown(
+                f"FiftyOne lacks {several(behind, 'label', 'labels')} that changed in the log: xqdata label push"
+            ),
+            0,
+        )
     if done.events:
         opt.say(out, opt.shown(f"To take it back: xqdata label undo --last {len(done.events)}"), 0)
 

@@ -13,6 +13,7 @@ from xqdata import manifest
 from xqdata.cli import label_exchange as both
 from xqdata.cli import label_told as told
 from xqdata.cli import options as opt
+from xqdata.words import several
 
 if TYPE_CHECKING:  # it takes several seconds to load
     from xqdata.app.exchange import Difference, Exchanged
@@ -48,16 +49,16 @@ def command(ctx: click.Context, side: str | None, name: str | None, as_json: boo
 
 
 def _tell(out: Console, done: Exchanged, places: Mapping[str, str]) -> None:
-    opt.say(out, opt.shown(f"{len(done.written):,} labels written to FiftyOne", "bold"), 0)
+    opt.say(out, opt.shown(f"{several(len(done.written), 'label', 'labels')} written to FiftyOne", "bold"), 0)
     both.tell_lines(out, [_line(each, places) for each in done.written])
     both.tell_conflicts(out, done, places)
     both.tell_notes(out, done, places)
     if done.compared.absent:
-        absent = len(done.compared.absent)
-        opt.say(out, opt.shown(f"{absent:,} images are not in FiftyOne: xqdata view loads them"), 0)
+        absent = several(len(done.compared.absent), "image is", "images are")
+        opt.say(out, opt.shown(f"{absent} not in FiftyOne: xqdata view loads what is missing"), 0)
     if done.compared.pull:
-        count = len(done.compared.pull)
-        opt.say(out, opt.shown(f"{count:,} changes in FiftyOne are not in the log yet: xqdata label pull"), 0)
+        changed = several(len(done.compared.pull), "change in FiftyOne is", "changes in FiftyOne are")
+        opt.say(out, opt.shown(f"{changed} not in the log yet: xqdata label pull"), 0)
 
 
 def _line(each: Difference, places: Mapping[str, str]) -> Text:

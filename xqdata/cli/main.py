@@ -5,6 +5,9 @@ from __future__ import annotations
 import errno
 import os
 import platform
+import re
+import shutil
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +22,8 @@ from xqdata.errors import XqdataError, one_line
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS)
 # 128 + SIGINT, as shells count it: 1 would say that the input is at fault.
 _INTERRUPTED = 130
+# What is to be typed, as hints have it.
+_COMMAND = re.compile(r"(?<=: )((?:xqdata|pip|ray) [^;]+;?)")
 
 # Command: (module that holds it as `command`, the line that `xqdata --help` shows). In the order of the work.
 COMMANDS = {
@@ -49,8 +54,29 @@ class _OneLine(click.ClickException):
     exit_code = 1
 
     def show(self, file: Any = None) -> None:
-        click.secho("error: ", fg="red", bold=True, nl=False, err=True)
-        click.echo(one_line(self.message), err=True)
+        lead, told = "error: ", one_line(self.message)
+        if sys.stderr.isatty():
+            told = folded(lead + told, shutil.get_terminal_size().columns).removeprefix(lead)
+        click.secho(lead, fg="red", bold=True, nl=False, err=True)
+        click.echo(told, err=True)
+
+
+def folded(text: str, width: int) -> str:
+    """`text` in lines of `width` columns that end between words; a command to copy stays on one where it fits."""
+    from rich.cells import cell_len
+
+    words = [
+        word
+        for position, part in enumerate(_COMMAND.split(text))  # each second one is a command
+        for word in ([part] if position % 2 and cell_len(part) <= width else part.split())
+    ]
+    lines = words[:1]
+    for word in words[1:]:
+        if cell_len(lines[-1]) + 1 + cell_len(word) <= width:
+            lines[-1] += f" {word}"
+        else:
+            lines.append(word)
+    return "\n".join(lines)
 
 
 class _Group(LazyGroup):

@@ -97,7 +97,7 @@ def check_memory(err: Console, project: Project, step: str, rate: memory.Rate) -
     """
     rows = manifest.provenance(project, "images").rows if manifest.exists(project, "images") else 0
     if told := memory.check(step, rate, rows, memory.machine()):
-        err.print(Text.assemble(("warning: ", "yellow"), shown(told)), soft_wrap=True)
+        say(err, Text.assemble(("warning: ", "yellow"), shown(told)), 0)
 
 
 def say(out: Console, text: Text, indent: int) -> None:

@@ -39,7 +39,7 @@ HELD: Mapping[str, Callable[[], Iterable[str]]] = {
     "benchmark --evaluate": _runs,
     "benchmark --run": _begun,
     "compare names": _runs,
-    "export --name": _splits,
+    "export --split": _splits,
     "label suspects --run": _runs,
     "split --from": _splits,
     "split --name": _splits,

@@ -13,6 +13,7 @@ from xqdata import config
 from xqdata.cli import options as opt
 from xqdata.cli.status import ingest_changed
 from xqdata.errors import InputError
+from xqdata.words import several
 
 _STYLE = {"bad": "red", "warn": "yellow", "good": "green", "soft": ""}
 
@@ -57,9 +58,10 @@ def command(output: Path, init: bool, taxonomy_path: Path | None, as_json: bool,
         opt.say(out, opt.shown(text, _STYLE[mood]), 2)
     if made.points:
         out.print()
-    pictures = f"{made.shown:,} pictures"
+    pictures = several(made.shown, "picture", "pictures")
     pictures += f", {made.absent:,} not at hand" if made.absent else ""
-    opt.say(out, opt.shown(f"Wrote {made.path} ({made.bytes / 1e6:.1f} MB, {made.images:,} images, {pictures})"), 0)
+    images = several(made.images, "image", "images")
+    opt.say(out, opt.shown(f"Wrote {made.path} ({made.bytes / 1e6:.1f} MB, {images}, {pictures})"), 0)
     if made.missing and not (project.folder / "card.toml").exists():
         opt.say(out, opt.shown("What only a person can say is missing on it: xqdata report --init"), 0)
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import asdict
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
 import click
+from rich.console import Console
 from rich.table import Table
 
 from xqdata import config
@@ -15,7 +16,13 @@ from xqdata.cli import options as opt
 from xqdata.config import Config
 from xqdata.errors import XqdataError
 from xqdata.ingest import told_options
-from xqdata.status import status
+from xqdata.status import TableStatus, status
+
+# What is told of a table between its rows and its state, and what of that a narrow terminal does without.
+_FACTS = ("digest", "made by", "at")
+_LEFT_OUT = ((), ("made by",), ("made by", "at"), _FACTS)
+# Columns in which any table has room, to measure what it wants.
+_UNLIMITED = 10_000
 
 
 @click.command()
@@ -42,22 +49,39 @@ def command(taxonomy_path: Path | None, as_json: bool, quiet: bool) -> None:
     if not found:
         out.print("No table stands here yet. Start with: [bold]xqdata ingest RAW[/bold]")
         return
+    out.print(fitting(out, found))
+    for reason in dict.fromkeys(reason for line in found for reason in line.stale):
+        opt.say(out, opt.shown(f"stale: {reason}", "yellow"), 2)
+
+
+def fitting(out: Console, found: Sequence[TableStatus]) -> Table:
+    """The tables, one a line, with as many facts as leave the names whole."""
+    unlimited = out.options.update(width=_UNLIMITED)
+    sound = [replace(line, rows=line.rows or 0, damage="") for line in found]  # what is told of damage may be folded
+    for left_out in _LEFT_OUT:
+        if out.measure(_table(sound, left_out), options=unlimited).maximum <= out.width:
+            return _table(found, left_out)
+    return _table(found, _FACTS, whole=False)
+
+
+def _table(found: Sequence[TableStatus], left_out: Sequence[str], *, whole: bool = True) -> Table:
     table = Table(box=None, header_style="bold", padding=(0, 1))
-    table.add_column("table", overflow="fold")
+    table.add_column("table", no_wrap=whole, overflow="fold")
     table.add_column("rows", justify="right", no_wrap=True)
-    for heading in ("digest", "made by", "at"):
+    facts = [name for name in _FACTS if name not in left_out]
+    for heading in facts:
         table.add_column(heading, no_wrap=True)
     table.add_column("state")
     for line in found:
         if line.damage:
-            table.add_row(line.name, "", "", "", "", opt.shown(f"damaged: {line.damage}", "red"))
-            continue
-        state = opt.shown("stale", "yellow") if line.stale else opt.shown("current", "green")
+            state = opt.shown(f"damaged: {line.damage}", "red")
+        else:
+            state = opt.shown("stale", "yellow") if line.stale else opt.shown("current", "green")
         at = line.time[:16].replace("T", " ")
-        table.add_row(line.name, f"{line.rows:,}", line.digest[:12] if line.rows else "-", line.command, at, state)
-    out.print(table)
-    for reason in dict.fromkeys(reason for line in found for reason in line.stale):
-        opt.say(out, opt.shown(f"stale: {reason}", "yellow"), 2)
+        told = {"digest": line.digest[:12] if line.rows else "-", "made by": line.command, "at": at}
+        rows = "" if line.damage else f"{line.rows:,}"
+        table.add_row(line.name, rows, *("" if line.damage else told[name] for name in facts), state)
+    return table
 
 
 def ingest_changed(options: Mapping[str, Any], settings: Config, taxonomy_path: Path | None) -> list[str]:

@@ -41,11 +41,18 @@ def command(taxonomy_path: Path | None, as_json: bool, quiet: bool) -> None:
         table.add_row(*map(opt.shown, (name, term.material, term.origin, term.korean, also)))
     out.print(table)
     out.print()
-    table = Table(title=f"{len(taxonomy.scan_types)} scan types", box=None, header_style="bold", title_justify="left")
-    for heading in ("scan type", "container", "multiplicity", "clutter", "origin", "also written"):
-        table.add_column(heading, overflow="fold", no_wrap=heading == "scan type")
+    factors = Table(title=f"{len(taxonomy.scan_types)} scan types", box=None, header_style="bold", title_justify="left")
+    for heading in ("scan type", "container", "multiplicity", "clutter", "origin"):
+        factors.add_column(heading, overflow="fold", no_wrap=heading in ("scan type", "multiplicity"))
+    # A table of its own: beside the factors a terminal has no room for it.
+    written = Table(box=None, header_style="bold")
+    written.add_column("scan type", no_wrap=True)
+    written.add_column("also written", overflow="fold")
     for name, scan in taxonomy.scan_types.items():
-        factors = [scan.container or "", scan.multiplicity or "", scan.clutter or ""]
+        told = (name, scan.container or "", scan.multiplicity or "", scan.clutter or "", scan.origin)
+        factors.add_row(*map(opt.shown, told))
         also = ", ".join(filter(None, dict.fromkeys([scan.korean, scan.english, *scan.synonyms])))
-        table.add_row(*map(opt.shown, (name, *factors, scan.origin, also)))
-    out.print(table)
+        written.add_row(*map(opt.shown, (name, also)))
+    out.print(factors)
+    out.print()
+    out.print(written)

@@ -102,7 +102,7 @@ def _show(
     else:
         tell(out, opened, url)
     if address not in _LOCAL:
-        err.print(Text.assemble(("warning: ", "bold yellow"), _OPEN), soft_wrap=True)
+        opt.say(err, Text.assemble(("warning: ", "bold yellow"), _OPEN), 0)
     if browser:
         webbrowser.open(url)
     app.wait()

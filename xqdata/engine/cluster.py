@@ -26,7 +26,7 @@ from typing import Any, TypeVar
 
 import xqdata
 from xqdata.engine.processes import AHEAD, ALLOCATOR, THREADS, environment
-from xqdata.errors import InputError, XqdataError
+from xqdata.errors import InputError, XqdataError, installing
 
 S = TypeVar("S")
 R = TypeVar("R")
@@ -133,7 +133,7 @@ def run(
 def check(address: str) -> None:
     """Raises InputError where Ray is not installed, or nothing answers at `address`: Ray itself would wait for long."""
     if find_spec("ray") is None:
-        raise InputError("Ray is not installed", hint="run: pip install 'xqdata[ray]'")
+        raise InputError("Ray is not installed", hint=f"run: {installing('ray')}")
     try:
         _reach(address)
     except (OSError, OverflowError) as error:

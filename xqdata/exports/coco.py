@@ -13,6 +13,7 @@ from xqdata.exports.naming import folder_names
 from xqdata.exports.pictures import USUAL, Place
 from xqdata.exports.selection import Selection
 from xqdata.exports.table import PICTURES
+from xqdata.words import several
 
 
 class Coco:
@@ -110,4 +111,6 @@ def _tell(export: Export) -> None:
     if bare == len(export.images):
         export.notes.append("no image has a box: annotations are empty, and images tell their object themselves")
     elif bare:
-        export.notes.append(f"{bare:,} images have no box: a detector takes them for empty, whatever they show")
+        export.notes.append(
+            f"{several(bare, 'image has', 'images have')} no box: a detector takes such for empty, whatever they show"
+        )

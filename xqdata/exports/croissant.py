@@ -16,6 +16,7 @@ from xqdata.exports.listing import BOXES, LISTING, save_boxes, save_listing
 from xqdata.exports.pictures import Place
 from xqdata.exports.selection import Selection
 from xqdata.exports.table import PICTURES
+from xqdata.words import several
 
 FILE = "croissant.json"
 _VERSIONS = ["http://mlcommons.org/croissant/1.1", "http://mlcommons.org/croissant/RAI/1.0"]
@@ -235,20 +236,25 @@ def _missing(export: Export) -> str:
         name: sum(image.item.told[name] is None for image in export.images)
         for name in ("objects", "scan_type", "acquired_at", "scanner_model")
     }
-    return "; ".join(f"{name} is unknown of {number:,} scans" for name, number in counts.items() if number)
+    return "; ".join(
+        f"{name} is unknown of {several(number, 'scan', 'scans')}" for name, number in counts.items() if number
+    )
 
 
 def _preparation(export: Export) -> list[str]:
     ways = Counter(image.written.way for image in export.images)
     left = export.selection.left_out
-    return [f"{number:,} pictures {way}." for way, number in _sorted(ways)] + [
-        f"{number:,} scans are left out: {reason}." for reason, number in _sorted(left) if number
+    return [f"{several(number, 'picture', 'pictures')} {way}." for way, number in _sorted(ways)] + [
+        f"{several(number, 'scan is', 'scans are')} left out: {reason}." for reason, number in _sorted(left) if number
     ]
 
 
 def _annotation(export: Export) -> list[str]:
     sources = Counter(image.item.label_source for image in export.images if image.item.label_source)
-    return [f"{number:,} scans have their objects from: {source}." for source, number in _sorted(sources)]
+    return [
+        f"{several(number, 'scan has its', 'scans have their')} objects from: {source}."
+        for source, number in _sorted(sources)
+    ]
 
 
 def _biases(export: Export) -> list[str]:
@@ -256,7 +262,7 @@ def _biases(export: Export) -> list[str]:
     if len(found) < 2:
         return []
     (most, many), (least, few) = found[0], found[-1]
-    return [f"Kinds of objects are not equally frequent: {most} {many:,} scans, {least} {few:,}."]
+    return [f"Kinds of objects are not equally frequent: {most} {several(many, 'scan', 'scans')}, {least} {few:,}."]
 
 
 def _limitations(export: Export) -> list[str]:

@@ -31,6 +31,7 @@ from xqdata.exports.yolo import Yolo
 from xqdata.manifest import Project
 from xqdata.splits import expression
 from xqdata.taxonomy import Taxonomy
+from xqdata.words import several
 
 FORMATS: Mapping[str, Format] = {
     made.name: made for made in (ImageFolder(), HuggingFace(), Coco(), Yolo(), Table(), WebDataset(), Croissant())
@@ -163,8 +164,8 @@ def _result(request: Request, done: Export, size: int) -> Result:
     linked = sum(image.written.linked for image in done.images)
     notes = [*done.selection.notes, *done.notes]
     if request.link and linked < len(items):
-        why = "they were changed, or lie on another disk or at an address"
-        notes.append(f"{len(items) - linked:,} pictures are no links: {why}")
+        why = "changed, or on another disk or at an address"
+        notes.append(f"{several(len(items) - linked, 'picture is no link', 'pictures are no links')}: {why}")
     return Result(
         format=request.format,
         folder=request.folder,

@@ -15,6 +15,7 @@ from xqdata.exports.naming import folder_names
 from xqdata.exports.pictures import USUAL, Place
 from xqdata.exports.selection import Drawn, Item, Selection
 from xqdata.exports.table import PICTURES
+from xqdata.words import several
 
 _LABELS = "labels"
 # Ultralytics wants a part, if there is only one.
@@ -59,7 +60,7 @@ class Yolo:
         export.save("dataset.yaml", _yaml(export, names))
         bare = sum(not item.boxes for item in items)
         if bare:
-            export.notes.append(f"{bare:,} images without object and box are exported as background")
+            export.notes.append(several(bare, "image", "images") + " without object and box: exported as background")
 
 
 def _detects(items: list[Item]) -> bool:

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
+from xqdata.errors import installing
 from xqdata.images.deep import deep_page
 from xqdata.images.page import MAX_TAG, BadImage, Limits, Page, Pixels, check_size, failed
 from xqdata.images.plain import from_pillow
@@ -33,7 +34,7 @@ def dicom_pages(data: bytes, limits: Limits) -> Iterator[Page | tuple[int, BadIm
         import pydicom
         from pydicom.pixels.utils import iter_pixels
     except ImportError:
-        raise BadImage("unsupported", "a DICOM file; run: pip install 'xqdata[dicom]'") from None
+        raise BadImage("unsupported", f"a DICOM file; run: {installing('dicom')}") from None
     try:
         with warnings.catch_warnings():  # of odd values in tags; they are told where they fit no column
             warnings.simplefilter("ignore")

@@ -15,6 +15,7 @@ from xqdata.errors import ConfigError
 from xqdata.readers import Fields, Reading
 from xqdata.readers.fields import coerce, is_day_only, split_list
 from xqdata.taxonomy import Taxonomy
+from xqdata.words import several
 
 # The columns that a reader may fill; all others are measured or made by ingest.
 DESCRIBED = tuple(
@@ -44,7 +45,8 @@ class Disagreements:
     def lines(self) -> list[str]:
         """One line for each kind of disagreement."""
         return [
-            f"{count} files: {key[1]} and {key[2]} disagree on {key[0]}, as in {self.examples[key]}; {key[1]} is taken"
+            f"{several(count, 'file', 'files')}: {key[1]} and {key[2]} disagree on {key[0]}, "
+            f"as in {self.examples[key]}; {key[1]} is taken"
             for key, count in sorted(self.counts.items())
         ]
 
@@ -117,7 +119,8 @@ class Describer:
     def notes(self) -> list[str]:
         """Lines for the person at the terminal: where readers disagree, and values that fit no column."""
         odd = [
-            f"{count} values of {column} are not what that column holds; kept in extra as {column}_as_written"
+            f"{several(count, 'value', 'values')} of {column} {'is' if count == 1 else 'are'} not what that column "
+            f"holds; kept in extra as {column}_as_written"
             for column, count in sorted(self.odd_values.items())
         ]
         return self.disagreements.lines() + odd

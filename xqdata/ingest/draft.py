@@ -6,6 +6,7 @@ What is certain stands as a setting; what is only likely stands as a comment wit
 from __future__ import annotations
 
 import json
+import os
 import re
 import tempfile
 import textwrap
@@ -15,7 +16,8 @@ from pathlib import Path, PurePosixPath
 
 from xqdata import remote, schema
 from xqdata.config import Config, IngestConfig, parse_toml
-from xqdata.errors import InputError
+from xqdata.errors import InputError, XqdataError
+from xqdata.ingest.describe import Describer
 from xqdata.ingest.roots import Root
 from xqdata.ingest.walk import copies, walk
 from xqdata.readers import Tree, choose, sheets
@@ -23,6 +25,9 @@ from xqdata.readers.fields import FILE_WORDS, coerce, column_called
 from xqdata.taxonomy import Taxonomy, fold
 
 _SAMPLE = 5000
+_WIDTH = 77  # xqdata init shows the draft indented by two
+# Readers of what people wrote for this folder, and of folders.
+_NO_DIALECTS = ("tables", "patterns", "sidecars", "imagefolder", "folders")
 _SEPARATORS = re.compile(r"([_\-\s.+]+)")
 # Share of file names that must have the same separators before a pattern is proposed.
 _COMMON = 0.6
@@ -43,13 +48,14 @@ def _tree(root: Root, taxonomy: Taxonomy, folder: Path, fetched: Path) -> Tree:
 
 def _draft(trees: Sequence[Tree], folder: Path) -> str:
     lines = [
-        "# What xqdata is told about this project. Correct it and try it with: xqdata ingest --dry-run RAW",
-        "# Every key is explained in the documentation under Reference, Configuration.",
+        "# What xqdata is told about this project. Correct it and try it with:",
+        "# xqdata ingest --dry-run RAW",
+        "# Every key is explained in docs/reference/config.md, the page xqdata.toml.",
         "",
         f"name = {_quoted(folder.resolve().name or 'project')}",
         "",
         "[ingest]",
-        "# A taxonomy of your own objects and scan types instead of the reference one:",
+        "# A taxonomy of your own objects and scan types, not the reference one:",
         '# taxonomy = "taxonomy.toml"',
     ]
     for tree in trees:
@@ -122,25 +128,47 @@ def _about(tree: Tree) -> list[str]:
     lines = [f"# {tree.root}: {told}"]
     for reader, why in choose(tree):
         lines.append(f"# reader {reader.name}: {why}")
-    return [json.dumps(line, ensure_ascii=False)[1:-1].replace('\\"', '"') for line in lines]
+    return [part for line in lines for part in _comment(json.dumps(line, ensure_ascii=False)[1:-1].replace('\\"', '"'))]
+
+
+def _comment(line: str) -> list[str]:
+    """A line that begins with a mark, as lines of the width of a terminal."""
+    return textwrap.wrap(line, _WIDTH, subsequent_indent="#   ", break_long_words=False, break_on_hyphens=False)
 
 
 def _pattern_lines(trees: Sequence[Tree]) -> list[str]:
     """One list of patterns for all folders; the first that fits a file's name counts."""
+    lines = ["# File names that carry meaning are described by patterns with named fields."]
+    if all(_understood(tree) for tree in trees):
+        told = "# The names are understood: no pattern is needed; a pattern would override them."
+        return [*lines, *_comment(told)]
     found = {t.root: propose_pattern([PurePosixPath(p).name for p in t.pictures], t.taxonomy) for t in trees}
     proposed = {root: pattern for root, pattern in found.items() if pattern}
     columns = [n for n in schema.IMAGES.names if schema.IMAGES.column(n).group in ("what", "acquisition")]
     known = ["specimen", "scan_id", "bag", "session", "series", "container_id", "sequence", *columns]
-    lines = ["# File names that carry meaning are described by patterns with named fields. Known names are"]
-    lines += [*textwrap.wrap(", ".join(known), 100, initial_indent="#   ", subsequent_indent="#   ")]
+    lines += _comment(f"# Known names are {', '.join(known)};")
     lines += ["# others are kept in extra. A field named _x is dropped."]
     if not proposed:
-        return [*lines, '# No common build was found here. An example: patterns = ["{object}_{specimen}-{shot}.{ext}"]']
-    lines += [
-        f"# {root}: {share:.0%} of the names are built like {pattern}" for root, (pattern, share) in proposed.items()
-    ]
+        example = '# patterns = ["{object}_{specimen}-{shot}.{ext}"]'
+        return [*lines, "# No common build was found here. An example:", example]
+    for root, (pattern, share) in proposed.items():
+        lines += _comment(f"# {root}: {share:.0%} of the names are built like {pattern}")
     listed = ", ".join(dict.fromkeys(_quoted(pattern) for pattern, _ in proposed.values()))
     return [*lines, "# Give the fields their right names and take the mark away:", f"# patterns = [{listed}]"]
+
+
+def _understood(tree: Tree) -> bool:
+    """Whether readers of a dialect, which come after patterns, say what most pictures show.
+
+    Not so the names of folders: a pattern may add to them what they leave open.
+    """
+    chosen = [reader for reader, _ in choose(tree) if reader.name not in _NO_DIALECTS]
+    try:
+        describer = Describer([(reader.name, reader.read(tree)) for reader in chosen], tree.taxonomy, {})
+    except XqdataError:
+        return False  # ingest will tell
+    known = [bool(describer.explain(path).get("objects")) for path in tree.pictures[:_SAMPLE]]
+    return bool(known) and sum(known) * 2 > len(known)
 
 
 def _table_lines(tree: Tree) -> list[str]:
@@ -151,7 +179,7 @@ def _table_lines(tree: Tree) -> list[str]:
         try:
             every = sheets.load(tree.locate(path))
         except InputError as error:
-            lines += ["", f"# {json.dumps(str(error), ensure_ascii=False)[1:-1]}"]
+            lines += ["", *_comment(f"# {json.dumps(str(error), ensure_ascii=False)[1:-1]}")]
             continue
         for sheet in every:
             lines += _sheet_lines(tree, path, sheet, named=len(every) > 1)
@@ -179,8 +207,10 @@ def _written(tree: Tree, path: str) -> str:
     place = remote.locate(tree.location, path)
     if not isinstance(place, Path):
         return str(place)
-    inside = place.is_relative_to(tree.folder.resolve())
-    return (place.relative_to(tree.folder.resolve()) if inside else place).as_posix()
+    folder = tree.folder.resolve()
+    # Where nothing but the root is common to both, they will hardly be moved together.
+    beside = len(Path(os.path.commonpath([place, folder])).parts) > 1
+    return Path(os.path.relpath(place, folder)).as_posix() if beside else place.as_posix()
 
 
 def _quoted(text: str | None) -> str:

@@ -26,6 +26,7 @@ from xqdata.readers import BadRow, Outside, Tree, choose
 from xqdata.remote import Location
 from xqdata.scans import rules
 from xqdata.taxonomy import Taxonomy
+from xqdata.words import several
 
 # Seconds that a listing may take before its files are measured while it goes on: until then what readers understood is
 # told before files are opened.
@@ -225,8 +226,9 @@ def _ingest_root(
     account.missing = lost.num_rows
     account.notes = [note for _, reading in readings for note in reading.notes] + describer.notes()
     if kept:
-        told = f"{len(kept)} files that moved keep what was said of them at their old place, as {kept[0]}"
-        account.notes.append(f"{told}; their new place says nothing else")
+        told = several(len(kept), "file that moved keeps", "files that moved keep")
+        told += f" what was said of it at the old place, as {kept[0]}"
+        account.notes.append(f"{told}; the new place says nothing else")
     account.notes += _lost_logs(before["sources"], root.name, files)
     return _Part(
         account,

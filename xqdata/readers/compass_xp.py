@@ -12,6 +12,7 @@ from xqdata.errors import InputError
 from xqdata.readers import sheets
 from xqdata.readers.annotations import Annotations
 from xqdata.readers.base import Reading, Tree
+from xqdata.words import several
 
 _CHANNELS = {"colour": "colour", "color": "colour", "density": "density", "grey": "grey", "gray": "grey",
              "high": "high", "low": "low"}  # fmt: skip
@@ -101,7 +102,7 @@ def _describe(collected: Annotations, path: str, scans: dict[str, dict[str, str]
                 collected.fields[file] |= _fields(told)
     left = [scan for scan in scans if scan not in seen and PurePosixPath(scan).parent == place]
     if left:
-        collected.notes.append(f"{path}: {len(left)} scans have no row, the first is {left[0]}")
+        collected.notes.append(f"{path}: {several(len(left), 'scan has', 'scans have')} no row, the first is {left[0]}")
 
 
 def _fields(told: dict[str, str]) -> dict[str, object]:

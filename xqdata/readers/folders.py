@@ -8,6 +8,7 @@ from pathlib import PurePosixPath
 
 from xqdata.readers.base import Fields, Reading, Tree
 from xqdata.readers.fields import coerce
+from xqdata.words import several
 
 # A level of folders speaks of objects when at least this share of its folders bear known names. The others on that
 # level are not objects for that, but a person wants to know of them.
@@ -46,7 +47,7 @@ class Folders:
         describe = lru_cache(maxsize=4096)(lambda folder: _describe(tree, folder, levels))
         described = {path: describe(str(PurePosixPath(path).parent)) for path in tree.pictures}
         beside = Counter(str(f["folder_beside_objects"]) for f in described.values() if "folder_beside_objects" in f)
-        told = ", ".join(f"{folder} ({count:,} scans)" for folder, count in sorted(beside.items()))
+        told = ", ".join(f"{folder} ({several(count, 'scan', 'scans')})" for folder, count in sorted(beside.items()))
         note = f"folders beside known objects that the taxonomy does not know: {told}"
         return Reading({p: fields for p, fields in described.items() if fields}, notes=[note] if beside else [])
 

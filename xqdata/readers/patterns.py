@@ -9,6 +9,7 @@ from pathlib import PurePosixPath
 from xqdata.errors import ConfigError
 from xqdata.readers.base import Fields, Reading, Tree
 from xqdata.taxonomy import Taxonomy, spellings
+from xqdata.words import several
 
 _FIELD = re.compile(r"\{([a-z_][a-z0-9_]*)\}")
 _NUMBERS = ("kvp", "ma", "belt_speed", "sequence")
@@ -33,7 +34,9 @@ class Patterns:
         compiled += [_Regex(re.compile(r), whole=False, by_path=True) for r in tree.config.regex]
         fields = {path: found for path in tree.pictures if (found := _first(compiled, path))}
         left = [path for path in tree.pictures if path not in fields]
-        notes = [f"{len(left)} files match no pattern, the first is {left[0]}"] if left else []
+        notes = (
+            [f"{several(len(left), 'file matches', 'files match')} no pattern, the first is {left[0]}"] if left else []
+        )
         return Reading(fields, notes=notes)
 
 

@@ -21,6 +21,7 @@ from xqdata.readers.files import Files
 from xqdata.readers.sheets import Row
 from xqdata.remote import Location, within
 from xqdata.taxonomy import fold
+from xqdata.words import several
 
 _ABSOLUTE = re.compile(r"/|\\\\|[A-Za-z]:[\\/]")
 # So many names are looked at to find out from which folder of another machine they come.
@@ -34,7 +35,10 @@ class Tables:
 
     def sniff(self, tree: Tree) -> str | None:
         """Which tables have a column of file names."""
-        told = [f"{log.path} names {log.matched} files in its column {log.heading!r}" for log in _logs(tree)]
+        told = [
+            f"{log.path} names {several(log.matched, 'file', 'files')} in its column {log.heading!r}"
+            for log in _logs(tree)
+        ]
         return "; ".join(told) or None
 
     def read(self, tree: Tree) -> Reading:
@@ -56,7 +60,9 @@ class Tables:
                 notes.append(f"{log.path}: headings that are no columns, kept in extra: {', '.join(kept)}")
             left = [p for p in tree.pictures if p not in described]
             if left:
-                notes.append(f"{log.path}: {len(left)} files have no row, the first is {left[0]}")
+                notes.append(
+                    f"{log.path}: {several(len(left), 'file has', 'files have')} no row, the first is {left[0]}"
+                )
         return Reading(fields, sources, outside, bad, notes)
 
 

@@ -17,7 +17,7 @@ from functools import cache, partial
 from typing import Any, BinaryIO
 
 from xqdata.crawl import Crawl
-from xqdata.errors import InputError, RemoteError, one_line
+from xqdata.errors import InputError, RemoteError, installing, one_line
 from xqdata.remote.address import Address
 
 _PACKAGES = {"s3": "s3fs", "gs": "gcsfs", "az": "adlfs", "abfs": "adlfs", "abfss": "adlfs", "adl": "adlfs"}
@@ -218,9 +218,9 @@ def _filesystem(store: Address) -> Any:
         return url_to_fs(store.url, use_listings_cache=False, **_OPTIONS.get(store.scheme, {}))[0]
     except ImportError as error:
         package = _PACKAGES.get(store.scheme)
-        needed = "'xqdata[remote]'" if package in (None, "s3fs") else f"'xqdata[remote]' {package}"
+        needed = installing("remote", *([] if package in (None, "s3fs") else [package]))
         told = f"addresses of {store.scheme}:// need a package that is not installed ({error.name or error})"
-        raise InputError(told, where=str(store), hint=f"run: pip install {needed}") from None
+        raise InputError(told, where=str(store), hint=f"run: {needed}") from None
     except ValueError as error:
         raise InputError(f"no store is reached like this ({error})", where=str(store)) from None
 

@@ -97,7 +97,7 @@ Row = Mapping[str, Any]
 
 
 def write(project: Project, audit: Audit, path: Path) -> None:
-    """Write the page."""
+    """Write the page. Raises InputError where it cannot be written."""
     page.write(path, text(project, audit))
 
 

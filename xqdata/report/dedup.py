@@ -39,7 +39,7 @@ Row = Mapping[str, Any]
 
 
 def write(project: Project, path: Path) -> None:
-    """Write the page. Raises TableError where dedup has not run."""
+    """Write the page. Raises TableError where dedup has not run, InputError where it cannot be written."""
     page.write(path, text(project))
 
 

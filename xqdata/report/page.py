@@ -11,6 +11,7 @@ import cv2
 import jinja2
 import numpy as np
 
+from xqdata.errors import InputError
 from xqdata.images import BadImage
 from xqdata.scans import Scan
 
@@ -26,11 +27,15 @@ def render(template: str, **values: Any) -> str:
 
 
 def write(path: Path, text: str) -> None:
-    """Write a page whole or not at all."""
-    path.parent.mkdir(parents=True, exist_ok=True)
+    """Write a page whole or not at all. Raises InputError where it cannot be written."""
     part = path.with_name(f".{path.name}.part")
-    part.write_text(text, encoding="utf-8")
-    part.replace(path)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        part.write_text(text, encoding="utf-8")
+        part.replace(path)
+    except OSError as error:
+        hint = "free some space, mend the folder's permissions, or name another file"
+        raise InputError(f"cannot be written ({error.strerror})", where=str(path), hint=hint) from error
 
 
 def thumbnail(scan: Scan, side: int = 240, quality: int = 80) -> str | None:

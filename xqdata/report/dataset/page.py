@@ -54,7 +54,7 @@ def write(project: Project, taxonomy: Taxonomy, path: Path, changed: Mapping[str
     """Write the page of `project` to `path`.
 
     `changed`: as `status` takes it. Raises TableError where the table `images` cannot be read, ConfigError for a wrong
-    `card.toml`, and InputError where `path` is taken by something else.
+    `card.toml`, and InputError where `path` is taken by something else or cannot be written.
     """
     card = cards.load(project.folder)
     _check_place(project, path)
@@ -62,10 +62,7 @@ def write(project: Project, taxonomy: Taxonomy, path: Path, changed: Mapping[str
     shots = Shots(material)
     values = _values(material, card, shots)
     text = page.render("dataset.html", mark=_MARK, **values)
-    try:
-        page.write(path, text)
-    except OSError as error:
-        raise InputError(f"cannot be written ({error.strerror})", where=str(path), hint="name another file") from error
+    page.write(path, text)
     return Made(
         path,
         len(text.encode()),
