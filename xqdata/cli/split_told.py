@@ -14,7 +14,7 @@ from xqdata.cli import options as opt
 from xqdata.groups import IDENTITY, LINKS, ON_REQUEST
 from xqdata.splits.methods import folds_told
 from xqdata.splits.report import ASIDE, Report
-from xqdata.splits.request import TEST
+from xqdata.splits.request import TEST, parts_called
 from xqdata.splits.strata import SEVERAL, UNKNOWN
 from xqdata.taxonomy import Taxonomy
 
@@ -79,6 +79,10 @@ def tell_folds(out: Console, reports: Sequence[Report]) -> None:
         ("checked", f"every table by itself; in the first: {_checked(first)}"),
     ):
         _line(out, label, text)
+    for report in reports:
+        if report.empty:
+            text = f"no image is left for {parts_called(report.empty)} of {report.table}"
+            _line(out, "obstacle", text, "yellow")
     for text in first.notes:
         _line(out, "note", text)
     _line(out, "methods", first.methods, "dim")

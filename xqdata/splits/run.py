@@ -18,6 +18,7 @@ from xqdata.manifest import Origin, Project
 from xqdata.splits.chance import by_chance
 from xqdata.splits.check import prove
 from xqdata.splits.crossed import crossed
+from xqdata.splits.filled import check_filled
 from xqdata.splits.loops import Ints
 from xqdata.splits.material import Material, gather
 from xqdata.splits.methods import methods_of_folds
@@ -51,12 +52,14 @@ class Result:
 def split(project: Project, taxonomy: Taxonomy, request: Request) -> Result:
     """Give every image of `project` a part, prove that nothing is torn, and write `splits/NAME`.
 
-    Raises XqdataError where the request or a table cannot be used, TornError if the proof fails (a bug).
+    Raises XqdataError where the request or a table cannot be used or a part would stay empty, TornError if the proof
+    fails (a bug).
     """
     with manifest.lock(project.state, "split"):
         material = gather(project, taxonomy, request)
         old, inputs = _old(project, material, request)
         plans = plan(material, request, old)
+        check_filled(material, request, plans)
         tables = {f"splits/{p.table}": _table(material, p) for p in plans}
         proofs = [prove(project, taxonomy, request, tables[f"splits/{p.table}"], p.names) for p in plans]
         reports = tuple(
