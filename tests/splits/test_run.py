@@ -415,11 +415,8 @@ def test_one_specimen_is_chained_by_nothing(project, run) -> None:
     ],
 )
 def test_a_part_that_would_stay_empty_is_refused(project, run, asked: dict[str, Any], told: str) -> None:
-    rows = study(20)
-    for row in rows:
-        row |= {"view": "top", "specimens": [f"s{int(row['image_id'][1:]) % 4}"]}
-        row |= {"session": "one"} if "together" in asked else {}
-    fill(project, rows)
+    more = {"view": "top", "session": "one" if "together" in asked else None}
+    fill(project, [{**row, **more, "specimens": [f"s{n % 4}"]} for n, row in enumerate(study(20))])
     with pytest.raises(InputError, match=re.escape(told)):
         run(**asked)
     assert not any(name.startswith("splits/") for name in manifest.standing(project))
@@ -428,7 +425,7 @@ def test_a_part_that_would_stay_empty_is_refused(project, run, asked: dict[str, 
 def test_what_chains_all_images_is_told_with_the_refusal(project, run) -> None:
     rows = [scan(f"a{n}", "egg", "a") for n in range(5)] + [scan(f"b{n}", "egg", "b") for n in range(5)]
     fill(project, rows, links=[link("a3", "b4")])
-    with pytest.raises(InputError, match="is chained by rescan links a3.png and b4.png: look whether that is right"):
+    with pytest.raises(InputError, match=r"is chained by rescan links a3\.png and b4\.png: look whether that is right"):
         run()
 
 

@@ -15,7 +15,7 @@ from xqdata.audit.background import background
 from xqdata.audit.confounding import confounding, files
 from xqdata.audit.contents import conflicts, drift, missing
 from xqdata.audit.copies import copies_and_ties, undecided
-from xqdata.audit.finding import HIGH, Evidence, Finding, ranked
+from xqdata.audit.finding import HIGH, MEDIUM, Evidence, Finding, ranked
 from xqdata.audit.identity import columns, conditions, values_looked_at
 from xqdata.audit.material import Material, gather
 from xqdata.audit.neighbours import neighbours
@@ -25,6 +25,7 @@ from xqdata.errors import InputError
 from xqdata.groups import IDENTITY
 from xqdata.manifest import Origin, Project
 from xqdata.schema import COPY_KINDS, TIE_KINDS
+from xqdata.splits.request import parts_called
 from xqdata.status import status
 from xqdata.taxonomy import Taxonomy
 
@@ -101,6 +102,26 @@ class Facts:
         """Images of the parts that are tested."""
         return sum(self.parts[name] for name in self.tested)
 
+    @property
+    def untested(self) -> str:
+        """Why the split tests nothing, so that an audit cannot find anything; empty where it does."""
+        filled = [name for name, images in self.parts.items() if images]
+        if not filled:
+            return "there is nothing to test: no image that counts is in a part"
+        if len(filled) == 1:
+            return f"there is nothing to test: all images are in {parts_called(filled)}"
+        for names in (self.tested, self.against):
+            if not any(self.parts[name] for name in names):
+                return f"there is nothing to test: no image is in {parts_called(names)}"
+        return ""
+
+    @property
+    def unknown(self) -> str:
+        """Why nobody knows whether the split leaks although no leak was found; empty where that is known."""
+        if self.untested or self.deduplicated:
+            return self.untested
+        return "no leak in columns and equal files. Other copies were not looked for: dedup has not run"
+
 
 @dataclass(frozen=True)
 class Audit:
@@ -110,6 +131,21 @@ class Audit:
     evidence: tuple[Evidence, ...]
     facts: Facts
     changed: bool
+
+    @property
+    def leaks(self) -> bool:
+        """Whether there is a finding of severity high."""
+        return any(finding.severity == HIGH for finding in self.findings)
+
+    @property
+    def unknown(self) -> str:
+        """Why nobody knows whether the split leaks; empty where it does, or where that was looked at."""
+        return "" if self.leaks else self.facts.unknown
+
+    @property
+    def to_look_at(self) -> int:
+        """Findings of severity medium that the split does not intend."""
+        return sum(finding.severity == MEDIUM and not finding.intended for finding in self.findings)
 
 
 def audit(project: Project, taxonomy: Taxonomy, options: Options = Options()) -> Audit:
@@ -125,7 +161,7 @@ def audit(project: Project, taxonomy: Taxonomy, options: Options = Options()) ->
         evidence = tuple(pair for _, pairs in found for pair in pairs)
         nearest = _nearest(material, findings, evidence)
         facts = _facts(project, material, options, nearest, [one for one in looked if isinstance(one, str)])
-        changed = _write(project, options, findings, evidence, material.inputs)
+        changed = _write(project, options, findings, evidence, material.inputs, facts.untested)
         return Audit(findings, evidence, facts, changed)
 
 
@@ -201,6 +237,7 @@ def _write(
     findings: Iterable[Finding],
     evidence: Iterable[Evidence],
     inputs: Mapping[str, str],
+    untested: str,
 ) -> bool:
     """Write both tables unless they stand already with the same content and origin; whether they were written."""
     name = f"audits/{options.name}"
@@ -213,7 +250,8 @@ def _write(
         f"{name}.evidence": pa.Table.from_pydict(columns, schema.EVIDENCE.arrow),
     }
     intended = sorted(finding.kind for finding in findings if finding.intended)
-    origin = Origin("audit", {**options.told(), "intended": intended}, inputs)
+    told = {**options.told(), "intended": intended, **({"untested": untested} if untested else {})}
+    origin = Origin("audit", told, inputs)
     if all(_stands(project, one, table, origin) for one, table in tables.items()):
         return False
     manifest.write(project, tables, origin)
