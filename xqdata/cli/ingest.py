@@ -215,6 +215,10 @@ def _report(out: Console, result: Result, summary: Summary, taxonomy: Taxonomy, 
         out.print("\nNothing has changed: the tables in manifests/ stand as they were.")
 
 
+def _scans(number: int) -> str:
+    return "scan" if number == 1 else "scans"
+
+
 def _counts(out: Console, summary: Summary) -> None:
     rejected = sum(summary.rejected.values())
     table = Table.grid(padding=(0, 2))
@@ -225,9 +229,9 @@ def _counts(out: Console, summary: Summary) -> None:
         (summary.recorded, "recorded" + (f", {summary.images:,} pages" if summary.images != summary.recorded else "")),
         (rejected, "rejected: " + _first(summary.rejected, 99) if rejected else "rejected"),
         (summary.sources, "read for their metadata (sources)"),
-        (summary.no_object, "scans whose object nothing names"),
+        (summary.no_object, f"{_scans(summary.no_object)} whose object nothing names"),
         (sum(summary.unknown_objects.values()), f"objects outside the taxonomy: {_first(summary.unknown_objects)}"),
-        (summary.no_scan_type, "scans whose scan type nothing names"),
+        (summary.no_scan_type, f"{_scans(summary.no_scan_type)} whose scan type nothing names"),
         (sum(summary.unknown_scan_types.values()), f"scan types outside it: {_first(summary.unknown_scan_types)}"),
         (summary.missing, "rows of files that are gone (missing)"),
         (summary.unchanged, "files unchanged since the last run, not opened again"),

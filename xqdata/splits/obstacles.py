@@ -68,9 +68,14 @@ def obstacles(material: Material, request: Request, plan: Plan) -> Iterator[str]
         yield from _too_large(material, request, plan)
         yield from _uneven(material, plan)
     if plan.blocks is not None and plan.blocks.shortfall:
+        shortfall = many(plan.blocks.shortfall, "image")
+        why = "the condition for the test part holds for too few of the images, or for too many"
+        if request.axes:
+            has = "has" if len(request.axes) == 1 else "have"
+            why = f"{' and '.join(request.axes)} {has} too few values, or some hold too many of the images"
         yield (
-            f"parts lack {plan.blocks.shortfall:,} images of four fifths of their shares: the levels are too few or "
-            "too unequal. Ask for other --parts, or give an axis up with --allow-leak"
+            f"parts are smaller than four fifths of the shares that were asked for, by {shortfall} in all: "
+            f"{why}. Ask for other --parts, or give an axis up with --allow-leak"
         )
 
 
