@@ -24,6 +24,8 @@ IDENTITY = ("specimens", "scan_id", "bag")
 ON_REQUEST = ("session", "series", "container_id")
 LINKS = "links"
 COPIES = "copies"
+# What a source is called that is the images with several values of a column.
+SEVERAL_VALUES = "images of several"
 
 
 @dataclass(frozen=True)
@@ -126,7 +128,7 @@ def without_each(ties: Sequence[Ties]) -> Iterator[tuple[str, list[Ties]]]:
         yield one.source, others
         single = _single(one)
         if 0 < len(single.image) < len(one.image) and not one.source.endswith(LINKS) and one.source != COPIES:
-            yield f"images of several {one.source}", [*others, single]
+            yield f"{SEVERAL_VALUES} {one.source}", [*others, single]
 
 
 def weakest(members: Ints, ties: Sequence[Ties], most: int = 5) -> list[tuple[str, str, int]]:

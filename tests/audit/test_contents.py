@@ -64,6 +64,12 @@ def test_what_a_part_lacks(project: Project, look: Look) -> None:
     assert not finding.intended
 
 
+def test_a_fold_is_called_so(project: Project, look: Look) -> None:
+    rows = [scan("a", "egg"), scan("b", "egg"), scan("c", "honey")]
+    parted(project, rows, {"a": "0", "b": "1", "c": "1"})
+    assert "fold 0 lacks 1 of 2 classes (honey), fold 1 has every class" in by_kind(look())["missing-objects"].detail
+
+
 def test_images_of_several_objects_count_as_the_split_counts_them(project: Project, look: Look) -> None:
     rows = [scan(n, "egg") for n in "abd"] + [scan("c", None, objects=["egg", "honey"])]
     parted(project, rows, FOUR, request=Request().told())

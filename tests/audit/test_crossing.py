@@ -172,6 +172,24 @@ def test_the_names_of_parts_say_what_is_tested(
     assert look().facts.tested == tested
 
 
+@pytest.mark.parametrize(
+    ("parts", "why"),
+    [
+        ({"a": "train", "b": "train"}, "there is nothing to test: all images are in train"),
+        ({"a": "0", "b": "0"}, "there is nothing to test: all images are in fold 0"),
+        ({"a": "train", "b": "val", "gone": "test"}, "there is nothing to test: no image is in test"),
+        ({"a": "test", "b": "test2", "gone": "train"}, "there is nothing to test: no image is in train"),
+        ({"gone": "train"}, "there is nothing to test: no image that counts is in a part"),
+        ({"a": "train", "b": "test"}, ""),
+    ],
+)
+def test_a_split_that_tests_nothing_is_not_known(project: Project, look: Look, parts: dict[str, str], why: str) -> None:
+    rows = [scan("a", "egg"), scan("b", "egg"), scan("gone", "egg", missing=True)]
+    parted(project, rows, parts)
+    assert (look().facts.untested, look().unknown) == (why, why)
+    assert manifest.provenance(project, "audits/default").options.get("untested", "") == why
+
+
 def test_folds_are_looked_at_each_against_the_others(project: Project, look: Look) -> None:
     parted(project, four(bag="x"), {"a": "0", "b": "1", "c": "2", "d": "0"})
     found = look()

@@ -105,6 +105,41 @@ def test_the_page_stands_alone_and_tells_the_same(project: Path) -> None:
     assert "to look at</a>" in clean
 
 
+def divide(folder: Path, name: str, parts: dict[str, str]) -> None:
+    rows = [{"image_id": image, "part": part} for image, part in parts.items()]
+    origin = Origin("split", {})
+    manifest.write(Project(folder), {f"splits/{name}": schema.from_rows(f"splits/{name}", rows)}, origin)
+
+
+def test_a_split_that_tests_nothing_is_not_called_clean(project: Path) -> None:
+    ids = manifest.read(Project(project), "images", ["image_id"])["image_id"].to_pylist()
+    divide(project, "one", dict.fromkeys(ids, "train"))
+    done = run(project, "audit", "--name", "one", "--fail-on", "high", "--report", "pages/one.html", code=3)
+    assert "\nNOT KNOWN There is nothing to test: all images are in train.\n" in done.stdout
+    assert "CLEAN" not in done.stdout
+    assert done.stderr == "--fail-on high: nobody knows: there is nothing to test: all images are in train\n"
+    page = (project / "pages" / "one.html").read_text(encoding="utf-8")
+    assert "Nobody knows: there is nothing to test: all images are in train." in page
+    assert "Yes: no image" not in page
+    told = json.loads(run(project, "audit", "--name", "one", "--json").stdout)
+    assert told["unknown"] == "there is nothing to test: all images are in train"
+    paired = any(finding["pairs"] for finding in told["findings"])
+    assert ("see the pairs" in run(project, "audit", "--name", "one").stdout) is paired
+    (project / "manifests/splits/one.parquet").unlink()  # other tests are told which splits there are
+
+
+def test_a_leak_between_parts_that_are_not_tested(project: Path) -> None:
+    links = manifest.read(Project(project), "links", ["image_a", "image_b"]).to_pylist()
+    ids = manifest.read(Project(project), "images", ["image_id"])["image_id"].to_pylist()
+    first = links[0]
+    alone = next(i for i in ids if i not in {end for pair in links for end in pair.values()})
+    divide(project, "beside", {first["image_a"]: "val", first["image_b"]: "train", alone: "test"})
+    shown = run(project, "audit", "--name", "beside").stdout
+    assert "\nLEAKS, but not into test: val and train share what must not be shared, so choices made on val" in shown
+    assert "see the pairs: xqdata audit --name beside --report" in shown
+    (project / "manifests/splits/beside.parquet").unlink()
+
+
 def test_advice_names_both_ways_to_a_clean_split(project: Project) -> None:
     advice = "split again with xqdata split, or mend this split with xqdata split --repair study"
     assert advice in findings(project, "--name", "study")["specimens"]["detail"]
@@ -122,7 +157,8 @@ def test_the_first_missing_step_is_named(tmp_path: Path) -> None:
     assert "run xqdata dedup first" in run(tmp_path, "audit", code=1).stderr
     run(tmp_path, "split", "--quiet")
     shown = run(tmp_path, "audit").stdout
-    assert "NOT KNOWN" in shown and "dedup has not run" in shown
+    assert "NOT KNOWN No leak in columns and equal files. Other copies were not looked for: dedup has not run." in shown
+    assert "nobody knows" in run(tmp_path, "audit", "--fail-on", "high", code=3).stderr
     run(tmp_path, "audit", "--report", "page.html")
     assert "Nobody knows yet" in (tmp_path / "page.html").read_text(encoding="utf-8")
 

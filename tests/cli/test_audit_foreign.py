@@ -62,7 +62,14 @@ def test_from_a_leaky_folder_to_a_clean_list(tmp_path: Path, monkeypatch: pytest
 
     monkeypatch.chdir(tmp_path / "work")
     again = ("audit", "--split-file", tmp_path / "clean.csv", *asked[3:])
-    assert "CLEAN" in run(*again, "--fail-on", "high", folder).stdout
+    shown = run(*again, "--fail-on", "high", folder).stdout
+    assert "CLEAN" in shown
+    assert "nearest clean split" not in shown
+
+
+def test_a_folder_that_is_not_there_is_told_first(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert run("audit", "nope", code=1).output == "error: nope: there is no such folder\n"
 
 
 def test_what_is_asked_of_no_folder_is_wrong_usage(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -86,6 +86,17 @@ def test_json_holds_the_same_and_nothing_else_is_on_stdout(ingested: Path) -> No
     assert told["sizes"]["count"] == told["proof"]["groups"]
 
 
+def test_replacing_a_split_of_other_options_is_said_in_one_line(ingested: Path) -> None:
+    assert "replaced" not in run(ingested, "split", "--name", "kept").stdout
+    assert "replaced" not in run(ingested, "split", "--name", "kept").stdout
+    assert "replaced" not in run(ingested, "split", "--from", "kept").stdout
+    shown = run(ingested, "split", "--name", "kept", "--seed", "1").stdout
+    told = r"^It replaced splits/kept \(made \d{4}-\d\d-\d\d \d\d:\d\d with other options\)\. --name NAME would"
+    assert re.search(told, shown, re.MULTILINE)
+    document = json.loads(run(ingested, "split", "--name", "kept", "--json").stdout)
+    assert set(document["replaced"]) == {"splits/kept"}
+
+
 def test_quiet_says_nothing(ingested: Path) -> None:
     done = run(ingested, "split", "--quiet")
     assert (done.stdout, done.stderr) == ("", "")
@@ -96,6 +107,9 @@ def test_a_column_may_be_spelled_in_several_ways(ingested: Path, spelling: str) 
     shown = run(ingested, "split", "--by", spelling, "--name", "unseen").stdout
     assert "set aside" in shown
     assert "levels      test: scan_type" in shown
+    remedies = [line for line in shown.splitlines() if line.startswith("without") and "--allow-leak" in line]
+    assert all("(this would leak)" in line for line in remedies)
+    assert "a part lacks a value" not in shown
     told = manifest.provenance(Project(ingested), "splits/unseen").options
     assert told["request"]["by"] == ["scan_type"]
 

@@ -90,7 +90,9 @@ def divide(
     manifest.write(project, {f"splits/{name}": schema.from_rows(f"splits/{name}", rows)}, Origin("split", told, inputs))
 
 
-def judge(project: Project, name: str, findings: list[dict[str, Any]], intended: tuple[str, ...] = ()) -> None:
+def judge(
+    project: Project, name: str, findings: list[dict[str, Any]], intended: tuple[str, ...] = (), **told: str
+) -> None:
     """An audit with these findings, and evidence of the first two images for each of severity high."""
     names = ids(project)
     evidence = [
@@ -107,7 +109,7 @@ def judge(project: Project, name: str, findings: list[dict[str, Any]], intended:
         for table in ("images", f"splits/{name}", "links")
         if manifest.exists(project, table)
     }
-    manifest.write(project, tables, Origin("audit", {"intended": list(intended)}, inputs))
+    manifest.write(project, tables, Origin("audit", {"intended": list(intended), **told}, inputs))
 
 
 def finding(kind: str, severity: str, detail: str = "2 of 8 images are so; do something") -> dict[str, Any]:

@@ -180,6 +180,15 @@ def test_an_audit_before_dedup_is_not_called_honest(lab, make):
     assert "Nobody knows yet" in Seen(text).text
 
 
+def test_an_audit_of_a_split_that_tests_nothing_is_not_called_honest(full, make):
+    judge(full, "default", [], untested="there is nothing to test: all images are in train")
+    text, made = make(full)
+    assert made.splits["default"] == "untested"
+    assert "Nobody knows whether it leaks: there is nothing to test: all images are in train." in Seen(text).text
+    told = "Nobody knows whether the split default leaks: there is nothing to test: all images are in train."
+    assert ("warn", told) in made.points
+
+
 def test_certificate_and_check(full, make):
     told = Seen(make(full)[0]).text
     assert "differ from exact proportion by 4.5 images" in told

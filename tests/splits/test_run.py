@@ -7,6 +7,7 @@ judged by a walk over every tie in plain Python.
 
 from __future__ import annotations
 
+import re
 import tempfile
 from collections import Counter
 from datetime import datetime
@@ -112,9 +113,18 @@ def test_nothing_that_ties_is_torn(tables, asked, reference: Taxonomy) -> None:
         try:
             result = split(project, reference, Request(parts=PARTS, **asked))
         except InputError as error:
-            assert "no image to split" in str(error)
-            assert {row["image_id"] for row in rows} == out | {row["image_id"] for row in copies}
-            return
+            if "no image to split" in str(error):
+                assert {row["image_id"] for row in rows} == out | {row["image_id"] for row in copies}
+                return
+            # Three parts were asked for of fewer components.
+            assert re.search(
+                r"form (1 component|2 components) and 3 (parts|folds) need 3: .* would stay empty", str(error)
+            )
+            assert not manifest.exists(project, "splits/default")
+            fewer = {"folds": 2} if "folds" in asked else {"parts": (("train", "1/2"), ("test", "1/2"))}
+            if "2 components" not in str(error):
+                return
+            result = split(project, reference, Request(**{**asked, **fewer}))
     part = judged(result, rows, events)
     columns = ["specimens", "scan_id", "bag"] + (["session"] if "session" in str(asked) else [])
     assert not torn(rows, links, copies, part, columns)
@@ -375,13 +385,69 @@ def test_what_a_class_with_too_few_specimens_needs_is_told(project, run) -> None
 
 def test_what_chains_a_giant_component_is_told(project, run) -> None:
     rows = [scan(f"a{n}", "egg", "a") for n in range(10)] + [scan(f"b{n}", "egg", "b") for n in range(10)]
-    fill(project, rows, links=[link("a3", "b4")])
+    fill(project, [*rows, scan("c", "egg", "c")], links=[link("a3", "b4")])
     (report,) = run(parts=(("train", "1/2"), ("test", "1/2"))).reports
     assert ("rescan links", "a3.png and b4.png", 10) in {(w.source, w.name, w.largest) for w in report.weak}
     without = {w.source: w for w in report.without}
-    assert (without["rescan links"].components, without["rescan links"].deviation) == (2, 0.0)
-    assert without["specimens"].components == 19
-    assert any("holds 20 of the 20 images" in o for o in report.obstacles)
+    assert (without["rescan links"].components, without["rescan links"].deviation) == (3, 2.0)
+    assert without["specimens"].components == 20
+    assert any("holds 20 of the 21 images" in o for o in report.obstacles)
+
+
+def test_one_specimen_is_chained_by_nothing(project, run) -> None:
+    fill(project, [*(scan(f"a{n}", "egg", "a") for n in range(10)), scan("b", "egg", "b")])
+    (report,) = run(parts=(("train", "1/2"), ("test", "1/2"))).reports
+    assert report.weak == ()
+
+
+@pytest.mark.parametrize(
+    ("asked", "told"),
+    [
+        ({"by": ("view",)}, "--by view: view has 1 value and 3 parts need 3: val and test would stay empty; leave it"),
+        (
+            {"by": ("scan_type",)},
+            "scan_type has 2 values and 3 parts need 3: test would stay empty; leave it out, or ask for 2 --parts",
+        ),
+        ({"folds": 10}, "--folds: the images form 4 components and 10 folds need 10: 6 of 10 folds would stay empty"),
+        ({"folds": 10}, "ask for 4 folds, or scan more specimens"),
+        ({"method": "random", "folds": 30}, "20 images are too few for 30 folds: 10 of 30 folds would stay empty"),
+        ({"leave_one_out": "scan_type", "test_where": None, "folds": 2, "together": ("session",)}, "no image is left"),
+    ],
+)
+def test_a_part_that_would_stay_empty_is_refused(project, run, asked: dict[str, Any], told: str) -> None:
+    more = {"view": "top", "session": "one" if "together" in asked else None}
+    fill(project, [{**row, **more, "specimens": [f"s{n % 4}"]} for n, row in enumerate(study(20))])
+    with pytest.raises(InputError, match=re.escape(told)):
+        run(**asked)
+    assert not any(name.startswith("splits/") for name in manifest.standing(project))
+
+
+def test_what_chains_all_images_is_told_with_the_refusal(project, run) -> None:
+    rows = [scan(f"a{n}", "egg", "a") for n in range(5)] + [scan(f"b{n}", "egg", "b") for n in range(5)]
+    fill(project, rows, links=[link("a3", "b4")])
+    with pytest.raises(InputError, match=r"is chained by rescan links a3\.png and b4\.png: look whether that is right"):
+        run()
+
+
+def test_a_part_that_is_emptied_later_is_told(project, run) -> None:
+    fill(project, [scan(f"i{n}", "egg", f"s{n}") for n in range(2)])
+    halves = (("train", "1/2"), ("test", "1/2"))
+    before = parts_of(run(parts=halves))
+    gone = next(name for name, part in before.items() if part == "test")
+    fill(project, [scan(f"i{n}", "egg", f"s{n}", missing=f"i{n}" == gone) for n in range(2)])
+    told = manifest.provenance(project, "splits/default").options["request"]
+    (report,) = run(**vars(grown(told, "default", "default", True))).reports
+    assert "no image is left for test" in report.obstacles
+
+
+def test_one_level_without_a_test_is_told_and_the_others_stand(project, run) -> None:
+    rows = [*study(60), scan("x", "egg", "egg-0", scan_type="multiple_basket")]
+    fill(project, rows)
+    result = run(leave_one_out="scan_type", folds=3, name="loo")
+    assert len(result.tables) == 3
+    told = {report.table: report.obstacles for report in result.reports if report.empty}
+    assert set(told) <= {"splits/loo.multiple_basket"}
+    assert all("no image is left for test" in obstacles for obstacles in told.values())
 
 
 def test_ties_that_make_no_difference_are_not_told(project, run) -> None:
@@ -499,7 +565,7 @@ def test_an_earlier_split_of_the_name_that_was_folds_is_told(project, run) -> No
         ({"method": "random", "by": ("session",)}, "keeps nothing apart"),
         ({"test_where": "missing", "folds": 3}, "needs a part called test"),
         ({"test_where": "nonsense =="}, "no condition"),
-        ({"by": ("site",)}, "no image has a known site; possible are --by scan-type"),
+        ({"by": ("site",)}, "no image has a known site; take --by scan-type"),
         ({"test_after": "2023-01-01"}, "every image, so nothing is left to train on; acquired_at goes from 2024-03-01"),
         ({"test_after": "2025-01-01"}, "no image, so there is nothing to test on"),
         ({"test_where": "scan_type != 'x'"}, "nothing is left to train on"),

@@ -17,6 +17,7 @@ from xqdata.audit.telling import Found, count, listed
 from xqdata.dedup.cluster import contradict
 from xqdata.groups import Ints
 from xqdata.schema import COPY_KINDS
+from xqdata.splits.request import parts_called
 
 # Pictures of one moment show one thing: copies, the views and energies of one pass, and a bag that was not unpacked.
 _SAME = (*COPY_KINDS, "same-scan", "rescan")
@@ -109,8 +110,8 @@ def _classes(material: Material) -> tuple[Ints, Ints, list[str], int]:
 def _lacks(part: str, names: list[str], has: Flags, word: str) -> str:
     lacking = [name for name, held in zip(names, has.tolist(), strict=True) if not held]
     if not lacking:
-        return f"{part} has every {word}"
-    return f"{part} lacks {len(lacking):,} of {count(len(names), word)} ({listed(lacking)})"
+        return f"{parts_called([part])} has every {word}"
+    return f"{parts_called([part])} lacks {len(lacking):,} of {count(len(names), word)} ({listed(lacking)})"
 
 
 def _intended(material: Material, column: str) -> bool:

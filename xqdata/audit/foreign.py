@@ -67,6 +67,7 @@ class Claimed:
     name: str = "default"
 
     def __post_init__(self) -> None:
+        ingest.resolve([self.folder], {})  # raises where there is no such folder, whatever else is wrong
         if not self.files and self.layout is None:
             hint = f"say it as in {_EXAMPLE}, or name its lists with --split-file"
             raise InputError("nothing says which part a file is in", where=self.folder, hint=hint)

@@ -15,7 +15,7 @@ from xqdata.audit.background import background
 from xqdata.audit.confounding import confounding, files
 from xqdata.audit.contents import conflicts, drift, missing
 from xqdata.audit.copies import copies_and_ties, undecided
-from xqdata.audit.finding import HIGH, Evidence, Finding, ranked
+from xqdata.audit.finding import HIGH, MEDIUM, Evidence, Finding, ranked
 from xqdata.audit.identity import columns, conditions, values_looked_at
 from xqdata.audit.material import Material, gather
 from xqdata.audit.neighbours import neighbours
@@ -25,6 +25,7 @@ from xqdata.errors import InputError
 from xqdata.groups import IDENTITY
 from xqdata.manifest import Origin, Project
 from xqdata.schema import COPY_KINDS, TIE_KINDS
+from xqdata.splits.request import parts_called
 from xqdata.status import status
 from xqdata.taxonomy import Taxonomy
 
@@ -71,10 +72,9 @@ class Facts:
     the nearest kind that ties them to another part. `checked`: by source, how many values or links were looked at.
     `claims`: columns that the split claims to keep apart. `radius`: bits of the pHash within which every pair was
     proposed, None where that is not known. `unseen`: why copies are not known of all pictures, empty where they are.
-    `repair`: what to type to have the
-    split made clean, empty where that cannot be done. `own`: made by xqdata split, which can make it anew. `warnings`:
-    what makes the audit less than it could be; `notes`: what was looked at and gave no finding, or could not be looked
-    at, and why.
+    `repair`: what to type to have the split made clean, empty where that cannot be done. `own`: made by xqdata split,
+    which can make it anew. `warnings`: what makes the audit less than it could be; `notes`: what was looked at and gave
+    no finding, or could not be looked at, and why.
     """
 
     table: str
@@ -107,6 +107,26 @@ class Facts:
         """Images of the parts that are tested."""
         return sum(self.parts[name] for name in self.tested)
 
+    @property
+    def untested(self) -> str:
+        """Why the split tests nothing, so that an audit cannot find anything; empty where it does."""
+        filled = [name for name, images in self.parts.items() if images]
+        if not filled:
+            return "there is nothing to test: no image that counts is in a part"
+        if len(filled) == 1:
+            return f"there is nothing to test: all images are in {parts_called(filled)}"
+        for names in (self.tested, self.against):
+            if not any(self.parts[name] for name in names):
+                return f"there is nothing to test: no image is in {parts_called(names)}"
+        return ""
+
+    @property
+    def unknown(self) -> str:
+        """Why nobody knows whether the split leaks although no leak was found; empty where that is known."""
+        if self.untested or not self.unseen:
+            return self.untested
+        return f"no leak in columns and equal files, but other copies are not all known: {self.unseen}"
+
 
 @dataclass(frozen=True)
 class Audit:
@@ -116,6 +136,21 @@ class Audit:
     evidence: tuple[Evidence, ...]
     facts: Facts
     changed: bool
+
+    @property
+    def leaks(self) -> bool:
+        """Whether there is a finding of severity high."""
+        return any(finding.severity == HIGH for finding in self.findings)
+
+    @property
+    def unknown(self) -> str:
+        """Why nobody knows whether the split leaks; empty where it does, or where that was looked at."""
+        return "" if self.leaks else self.facts.unknown
+
+    @property
+    def to_look_at(self) -> int:
+        """Findings of severity medium that the split does not intend."""
+        return sum(finding.severity == MEDIUM and not finding.intended for finding in self.findings)
 
 
 def audit(project: Project, taxonomy: Taxonomy, options: Options = Options()) -> Audit:
@@ -131,7 +166,7 @@ def audit(project: Project, taxonomy: Taxonomy, options: Options = Options()) ->
         evidence = tuple(pair for _, pairs in found for pair in pairs)
         nearest = _nearest(material, findings, evidence)
         facts = _facts(project, material, options, nearest, [one for one in looked if isinstance(one, str)])
-        changed = _write(project, options, findings, evidence, material.inputs, material.unseen)
+        changed = _write(project, options, findings, evidence, material.inputs, facts)
         return Audit(findings, evidence, facts, changed)
 
 
@@ -207,7 +242,7 @@ def _write(
     findings: Iterable[Finding],
     evidence: Iterable[Evidence],
     inputs: Mapping[str, str],
-    unseen: str,
+    facts: Facts,
 ) -> bool:
     """Write both tables unless they stand already with the same content and origin; whether they were written."""
     name = f"audits/{options.name}"
@@ -220,7 +255,8 @@ def _write(
         f"{name}.evidence": pa.Table.from_pydict(columns, schema.EVIDENCE.arrow),
     }
     intended = sorted(finding.kind for finding in findings if finding.intended)
-    origin = Origin("audit", {**options.told(), "intended": intended, "unseen": unseen}, inputs)
+    unknown = {name: why for name, why in (("unseen", facts.unseen), ("untested", facts.untested)) if why}
+    origin = Origin("audit", {**options.told(), "intended": intended, **unknown}, inputs)
     if all(_stands(project, one, table, origin) for one, table in tables.items()):
         return False
     manifest.write(project, tables, origin)

@@ -19,6 +19,7 @@ from xqdata.cli import options as opt
 from xqdata.cli.audit_foreign import foreign_document, tell_foreign
 from xqdata.cli.progress import bars
 from xqdata.schema import COPY_KINDS, SEVERITIES, TIE_KINDS
+from xqdata.splits.request import parts_called
 
 _STYLE = {"high": "bold red", "medium": "yellow", "info": "dim"}
 
@@ -33,7 +34,8 @@ _STYLE = {"high": "bold red", "medium": "yellow", "info": "dim"}
               help="Named groups in FOLDER's paths that the parts must not share.")  # fmt: skip
 @click.option("--report", "page", type=click.Path(path_type=Path, dir_okay=False), metavar="FILE",
               help="Also write a page with the worst pairs side by side.")  # fmt: skip
-@click.option("--fail-on", type=click.Choice(SEVERITIES), help="Exit with code 3 if a finding is as severe, or worse.")
+@click.option("--fail-on", type=click.Choice(SEVERITIES),
+              help="Exit with code 3 if a finding is as severe, or worse, or if the verdict is NOT KNOWN.")  # fmt: skip
 @opt.workers_option
 @opt.json_option
 @opt.quiet_option
@@ -61,7 +63,8 @@ def command(
     FOLDER is a folder whose split someone else made. It is read in place, into tables below .xqdata/, deduplicated and
     audited; neither it nor the tables in manifests/ are touched. A second audit opens only new files.
 
-    --fail-on counts no finding that the split intends, as scan types that --by keeps out of training.
+    --fail-on counts no finding that the split intends, as scan types that --by keeps out of training. A split that
+    tests nothing, and one whose copies dedup has not looked for, is NOT KNOWN, which fails as well.
 
     \b
     Examples
@@ -97,15 +100,13 @@ def command(
         opt.print_json(document(result) | ({"foreign": foreign_document(made)} if made else {}))
     elif made:
         tell(out, result)
-        tell_foreign(out, made, page)
+        tell_foreign(out, made, page, result.leaks)
     else:
         tell(out, result)
         _last(out, result, name, page)
-    if fail_on and any(_counts(finding, fail_on) for finding in result.findings):
-        err.print(f"[bold]--fail-on {fail_on}:[/bold] there are findings of this severity")
-        ctx.exit(3)
-    if fail_on and result.facts.unseen:
-        err.print(f"[bold]--fail-on {fail_on}:[/bold] nobody knows: {result.facts.unseen}")
+    failed = _failed(result, fail_on) if fail_on else ""
+    if failed:
+        err.print(Text.assemble((f"--fail-on {fail_on}: ", "bold"), opt.shown(failed)), soft_wrap=True)
         ctx.exit(3)
 
 
@@ -115,6 +116,7 @@ def document(result: Audit) -> dict[str, Any]:
         **asdict(result.facts),
         "deduplicated": result.facts.deduplicated,
         "leaking": result.facts.leaking,
+        "unknown": result.unknown,
         "changed": result.changed,
         "findings": [asdict(finding) for finding in result.findings],
     }
@@ -139,27 +141,34 @@ def tell(out: Console, result: Audit) -> None:
 
 def _title(facts: Facts) -> Text:
     title = Text.assemble(opt.shown(facts.table, "bold"), f": {facts.images:,} images in ")
-    return title.append_text(opt.shown(", ".join(f"{name} {count:,}" for name, count in facts.parts.items())))
+    parts = (f"{parts_called([name])} {images:,}" for name, images in facts.parts.items())
+    return title.append_text(opt.shown(", ".join(parts)))
 
 
 def _verdict(result: Audit) -> Text:
-    facts = result.facts
-    if all(finding.severity != "high" for finding in result.findings):
-        look = sum(finding.severity == "medium" and not finding.intended for finding in result.findings)
-        if not facts.deduplicated:
-            text = f"No leak in columns and equal files, but other copies are not all known: {facts.unseen}."
-            return Text.assemble(("NOT KNOWN ", "bold yellow"), text)
+    facts, unknown = result.facts, result.unknown
+    if unknown:
+        return Text.assemble(("NOT KNOWN ", "bold yellow"), opt.shown(f"{unknown[0].upper()}{unknown[1:]}."))
+    if not result.leaks:
+        look = result.to_look_at
         text = "Nothing was found in two parts that makes the score too good."
         if look:
             text += f" {count(look, 'thing')} to look at: see medium."
         return Text.assemble(("NO LEAK FOUND " if look else "CLEAN ", "bold green"), text)
     if not facts.leaking:
-        return Text.assemble(
-            ("LEAKS ", "bold red"), "Only between parts that are not tested: what is chosen by them is."
-        )
+        return Text.assemble(("LEAKS, ", "bold red"), opt.shown(_beside(facts)))
     share = f"{facts.leaking:,} of {facts.tested_images:,} tested images ({facts.leaking / facts.tested_images:.0%})"
     text = f"{share} are tied to images that were trained on: the score says little about new scans."
     return Text.assemble(("LEAKS ", "bold red"), text)
+
+
+def _beside(facts: Facts) -> str:
+    """What it means that parts leak into one another, but not into what is tested."""
+    others = parts_called([name for name in facts.against if facts.parts[name]])
+    val = next((name for name in facts.against if name.startswith("val")), "")
+    text = f"but not into {parts_called(facts.tested)}: {others} share what must not be shared"
+    choices = f", so choices made on {val}, such as when to stop, rest on a score that is too good" if val else ""
+    return f"{text}{choices}."
 
 
 def _findings(out: Console, result: Audit) -> None:
@@ -205,9 +214,17 @@ def _line(out: Console, label: str, text: Text) -> None:
 
 def _last(out: Console, result: Audit, name: str, page: Path | None) -> None:
     wrote = f"Wrote audits/{name} and its evidence in manifests/" if result.changed else "Nothing has changed"
-    where = f"the page is {page}" if page else f"see the pairs: xqdata audit --name {name} --report audit.html"
+    paired = any(finding.pairs for finding in result.findings)
+    page_of = f"see the pairs: xqdata audit --name {name} --report audit.html" if paired else ""
     out.print()
-    opt.say(out, opt.shown(f"{wrote}; {where}"), 0)
+    opt.say(out, opt.shown("; ".join(filter(None, [wrote, f"the page is {page}" if page else page_of]))), 0)
+
+
+def _failed(result: Audit, least: str) -> str:
+    """Why an audit that is to find nothing as severe as `least` has failed; empty where it has not."""
+    if any(_counts(finding, least) for finding in result.findings):
+        return "there are findings of this severity"
+    return f"nobody knows: {result.unknown}" if result.unknown else ""
 
 
 def _counts(finding: Finding, least: str) -> bool:

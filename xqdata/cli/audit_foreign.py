@@ -25,8 +25,8 @@ def foreign_document(made: Foreign) -> dict[str, Any]:
     }
 
 
-def tell_foreign(out: Console, made: Foreign, page: Path | None) -> None:
-    """Print what could not be used, and where to go on."""
+def tell_foreign(out: Console, made: Foreign, page: Path | None, leaks: bool) -> None:
+    """Print what could not be used, where the tables are, and of a split that leaks how to mend it."""
     told = list(made.notes)
     if made.outside:
         told.append(f"in no part, so not looked at: {count(made.outside, 'image')}")
@@ -35,7 +35,9 @@ def tell_foreign(out: Console, made: Foreign, page: Path | None) -> None:
     out.print()
     where = f"The page is {page}. " if page else ""
     opt.say(out, opt.shown(f"{where}The tables are in {made.project.manifests}"), 0)
-    opt.say(out, Text.assemble("The nearest clean split, as a table of files: ", opt.shown(_repair(made), "bold")), 0)
+    if leaks:
+        repair = opt.shown(_repair(made), "bold")
+        opt.say(out, Text.assemble("The nearest clean split, as a table of files: ", repair), 0)
 
 
 def _repair(made: Foreign) -> str:

@@ -90,10 +90,10 @@ def command(
     Examples
       xqdata split
       xqdata split --by scan-type --name unseen
-      xqdata split --stratify object,scan_type --parts train=0.8,test=0.2
-      xqdata split --folds 5 --by session
+      xqdata split --stratify object,scan_type --parts train=0.8,test=0.2 --name two
+      xqdata split --folds 5 --by session --name folds
       xqdata split --leave-one-out scan-type --name loo
-      xqdata split --test-where "scan_type == 'multiple_carrier'"
+      xqdata split --test-where "scan_type == 'multiple_carrier'" --name carriers
       xqdata split --from default           images that came since get a part, no image changes its
       xqdata split --method random --name study
       xqdata split --repair study           the nearest clean split, written as study-repaired
@@ -210,10 +210,20 @@ def _last(out: Console, result: Result) -> None:
         opt.say(out, opt.shown(f"Wrote {names} in manifests/, with every option and figure above. Next: {audit}"), 0)
     else:
         opt.say(out, opt.shown(f"Nothing has changed: {names} stands as it was."), 0)
+    if result.replaced:
+        first, made = next(iter(result.replaced.items()))
+        more = f" and {len(result.replaced) - 1} more" if len(result.replaced) > 1 else ""
+        when = made[:16].replace("T", " ")
+        text = f"It replaced {first}{more} (made {when} with other options). --name NAME would have kept it."
+        opt.say(out, opt.shown(text, "yellow"), 0)
     if result.left:
         left = f"An earlier split of this name left {', '.join(result.left)}: remove the files if they are of no use."
         opt.say(out, opt.shown(left), 0)
 
 
 def _document(result: Result) -> dict[str, Any]:
-    return {"changed": result.changed, "splits": [report.document() for report in result.reports]}
+    return {
+        "changed": result.changed,
+        "replaced": dict(result.replaced),
+        "splits": [report.document() for report in result.reports],
+    }

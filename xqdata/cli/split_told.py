@@ -11,10 +11,11 @@ from rich.table import Table
 from rich.text import Text
 
 from xqdata.cli import options as opt
-from xqdata.groups import IDENTITY, LINKS, ON_REQUEST
+from xqdata.groups import IDENTITY, LINKS, ON_REQUEST, SEVERAL_VALUES
 from xqdata.splits.methods import folds_told
+from xqdata.splits.obstacles import many
 from xqdata.splits.report import ASIDE, Report
-from xqdata.splits.request import TEST
+from xqdata.splits.request import TEST, parts_called
 from xqdata.splits.strata import SEVERAL, UNKNOWN
 from xqdata.taxonomy import Taxonomy
 
@@ -79,6 +80,10 @@ def tell_folds(out: Console, reports: Sequence[Report]) -> None:
         ("checked", f"every table by itself; in the first: {_checked(first)}"),
     ):
         _line(out, label, text)
+    for report in reports:
+        if report.empty:
+            text = f"no image is left for {parts_called(report.empty)} of {report.table}"
+            _line(out, "obstacle", text, "yellow")
     for text in first.notes:
         _line(out, "note", text)
     _line(out, "methods", first.methods, "dim")
@@ -95,8 +100,9 @@ def _title(report: Report) -> Text:
 
 def _images(report: Report) -> str:
     """How many images there are, and copies, and rows that take no part."""
-    copies = f" and {report.copies:,} copies that follow them" if report.copies else ""
-    return f"{report.images:,} images{copies}" + "".join(f", {n:,} {why}" for why, n in report.left_out.items())
+    several = f" and {report.copies:,} copies that follow them" if report.copies else ""
+    copies = " and 1 copy that follows" if report.copies == 1 else several
+    return f"{many(report.images, 'image')}{copies}" + "".join(f", {n:,} {why}" for why, n in report.left_out.items())
 
 
 def _parts(report: Report) -> Table:
@@ -184,7 +190,7 @@ def _components(report: Report) -> str:
             size = f"{low} to {high - 1} images" if high < 1 << 62 else f"{low} images and more"
             told.append(f"{count:,} of {'1 image' if low == 1 else size}")
     share = f"{largest / max(1, report.images):.1%} of all"
-    text = f"{len(report.sizes):,}, the largest {largest:,} images ({share}), the median {report.median:g}; "
+    text = f"{len(report.sizes):,}, the largest {many(largest, 'image')} ({share}), the median {report.median:g}; "
     return text + ", ".join(told)
 
 
@@ -194,7 +200,7 @@ def _tied(report: Report) -> str:
         if tied.source.endswith("links"):
             told.append(f"{tied.values:,} {tied.source}")
         elif tied.source == "copies":
-            told.append(f"{tied.values:,} clusters of copies")
+            told.append(f"{many(tied.values, 'cluster')} of copies")
         elif tied.values:
             several = "each on one image only" if not tied.shared else f"{tied.shared:,} of them on several images"
             told.append(f"{tied.values:,} {tied.source} ({several})")
@@ -254,9 +260,9 @@ def _balance(report: Report) -> str:
         else:
             text += f"; at least {found.bound:,.1f} are unavoidable (gap {found.gap:,.1f}, not proven)"
     if found.missing and not report.leaky:
-        times = "once" if found.missing == 1 else f"{found.missing:,} times"
+        cells = "1 class/part cell is" if found.missing == 1 else f"{found.missing:,} class/part cells are"
         proven = " (proven: that cannot be less)" if found.missing == found.least_missing else ""
-        text += f"; {times} a part lacks a value{proven}"
+        text += f"; {cells} empty{proven}"
     return text
 
 
@@ -280,7 +286,7 @@ def _aside(report: Report) -> str:
 
 def _checked(report: Report) -> str:
     told = [f"{count:,} {source}" for source, count in report.proof.checked.items() if count]
-    told.append(f"{report.proof.groups + report.proof.groups_torn:,} components")
+    told.append(many(report.proof.groups + report.proof.groups_torn, "component"))
     torn = {source: count for source, count in report.proof.torn.items() if count}
     if report.proof.groups_torn:
         torn["components"] = report.proof.groups_torn
@@ -293,16 +299,19 @@ def _checked(report: Report) -> str:
 def _weak(out: Console, report: Report) -> None:
     """What chains images into a component that is too large, or that crosses the levels, and what would undo it."""
     for weak in report.weak:
-        left = f"without it, {weak.largest:,} of {int(report.sizes[0]):,} images stay together"
+        left = f"without it, {weak.largest:,} of its {int(report.sizes[0]):,} images stay together"
         _line(out, "chained by", f"{weak.source} {weak.name}: {left}", "yellow")
     for without in report.without:
-        remedy = f" (--allow-leak {without.source})" if without.source in (*IDENTITY, *ON_REQUEST, LINKS) else ""
-        gain = [f"{without.components:,} components, the largest {without.largest:,} images"]
+        by = f", by --allow-leak {without.source}" if without.source in (*IDENTITY, *ON_REQUEST, LINKS) else ""
+        # Images of several values can be left out; any other tie joins what shows one thing.
+        remedy = "" if without.source.startswith(SEVERAL_VALUES) else f"{by} (this would leak)"
+        gain = [f"{many(without.components, 'component')}, the largest {many(without.largest, 'image')}"]
         now = report.certificate
         if without.set_aside != now.set_aside:
             gain.append(f"{without.set_aside:,} images set aside instead of {now.set_aside:,}")
         if without.missing != now.missing:
-            gain.append(f"a part lacks a value {without.missing:,} instead of {now.missing:,} times")
+            cells = "cell is" if without.missing == 1 else "cells are"
+            gain.append(f"{without.missing:,} class/part {cells} empty instead of {now.missing:,}")
         gain.append(f"{without.deviation:,.1f} images too many or too few instead of {now.deviation:,.1f}")
         _line(out, "without", f"{without.source}{remedy}: {'; '.join(gain)}")
 

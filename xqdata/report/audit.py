@@ -125,12 +125,12 @@ def text(project: Project, audit: Audit) -> str:
 
 
 def _verdict(audit: Audit) -> dict[str, Any]:
-    """What the top of the page says. `state`: clean, leaks, or beside: only between parts that are not tested."""
-    facts = audit.facts
-    high = any(finding.severity == "high" for finding in audit.findings)
-    look = sum(finding.severity == "medium" and not finding.intended for finding in audit.findings)
+    """What the top of the page says. `state`: clean, untested, leaks, or beside: between parts that are not tested."""
+    facts, look = audit.facts, audit.to_look_at
+    state = ("leaks" if facts.leaking else "beside") if audit.leaks else "untested" if facts.untested else "clean"
     return {
-        "state": "clean" if not high else "leaks" if facts.leaking else "beside",
+        "state": state,
+        "untested": facts.untested,
         "leaking": f"{facts.leaking:,}",
         "tested": f"{facts.tested_images:,}",
         "share": f"{facts.leaking / max(1, facts.tested_images):.0%}",

@@ -32,7 +32,7 @@ def crossed(material: Material, request: Request, old: Ints | None) -> Plan:
     known = np.all([axis.code[rows] >= 0 for axis in axes], axis=0)
     unknown, rows = int((~known).sum()), rows[known]
     if not len(rows):
-        raise InputError(f"no image has a known {axes[0].column}", where="--by", hint=_known(material))
+        raise InputError(f"no image has a known {axes[0].column}", where="--by", hint=axes_instead(material))
     held = _held(material, request, axes[-1], rows)
     component, _ = renumbered(material.component[rows])
     was = None if old is None else old[rows]
@@ -98,12 +98,12 @@ def _held(material: Material, request: Request, axis: Axis, rows: Ints) -> int |
     raise InputError(f"{axis.column} holds for {'every' if held else 'no'} image, so {left}", where=TEST, hint=hint)
 
 
-def _known(material: Material) -> str:
+def axes_instead(material: Material) -> str:
     """What might be an axis instead: columns with several values."""
     images = material.images.take(pa.array(material.counted))
     counts = {name: pc.count_distinct(images[name]).as_py() for name in _FACTORS}
     told = [f"--by {name.replace('_', '-')} ({count} values)" for name, count in counts.items() if count > 1]
-    return f"possible are {', '.join(told)}" if told else "xqdata ingest --dry-run shows what is read from the names"
+    return f"take {' or '.join(told)}" if told else "see what is read from the names: xqdata ingest --dry-run"
 
 
 def _say_aside(

@@ -15,7 +15,7 @@ from xqdata.splits.crossed import crossed
 from xqdata.splits.loops import Ints
 from xqdata.splits.material import Material
 from xqdata.splits.plan import Plan, by_component, first_of
-from xqdata.splits.request import Request
+from xqdata.splits.request import Request, parts_called
 from xqdata.splits.strata import SEVERAL, UNKNOWN, values
 from xqdata.splits.whole import whole
 
@@ -57,9 +57,8 @@ def obstacles(material: Material, request: Request, plan: Plan) -> Iterator[str]
     """Parts that are empty or short of their share, classes that lack in parts, components too large for them."""
     if request.method == "random" or not len(plan.rows):
         return
-    empty = [name for p, name in enumerate(plan.names) if not (plan.part[plan.rows] == p).any()]
-    if empty:
-        yield f"no image is left for {_and(empty)}"
+    if plan.empty:
+        yield f"no image is left for {parts_called(plan.empty)}"
     for name, before, after in plan.moved.sizes if plan.moved else ():
         if 2 * after < before:
             remedy = "its components cannot be spared elsewhere" if "sizes" in request.keep else "try --keep sizes"
@@ -69,9 +68,14 @@ def obstacles(material: Material, request: Request, plan: Plan) -> Iterator[str]
         yield from _too_large(material, request, plan)
         yield from _uneven(material, plan)
     if plan.blocks is not None and plan.blocks.shortfall:
+        shortfall = many(plan.blocks.shortfall, "image")
+        why = "the condition for the test part holds for too few of the images, or for too many"
+        if request.axes:
+            has = "has" if len(request.axes) == 1 else "have"
+            why = f"{' and '.join(request.axes)} {has} too few values, or some hold too many of the images"
         yield (
-            f"parts lack {plan.blocks.shortfall:,} images of four fifths of their shares: the levels are too few or "
-            "too unequal. Ask for other --parts, or give an axis up with --allow-leak"
+            f"parts are smaller than four fifths of the shares that were asked for, by {shortfall} in all: "
+            f"{why}. Ask for other --parts, or give an axis up with --allow-leak"
         )
 
 
@@ -82,7 +86,7 @@ def _lacking(material: Material, request: Request, plan: Plan) -> Iterator[str]:
     if plan.fold:
         for part in dict.fromkeys(part for parts in missing.values() for part in parts):
             lacking = [_plain(plan.strata.names[r]) for r, parts in missing.items() if part in parts]
-            yield f"{plan.table}: {_many(len(lacking), 'class')} not in {part}: {', '.join(lacking)}"
+            yield f"{plan.table}: {many(len(lacking), 'class')} not in {part}: {', '.join(lacking)}"
         return
     holders = _holders(material, plan)
     few: dict[int, list[int]] = {}
@@ -91,7 +95,7 @@ def _lacking(material: Material, request: Request, plan: Plan) -> Iterator[str]:
         if holders[r] < len(plan.names):
             few.setdefault(int(holders[r]), []).append(r)
         else:
-            key = (_and(parts), _remedy(material, request, plan, r))
+            key = (parts_called(parts), _remedy(material, request, plan, r))
             others.setdefault(key, []).append(_plain(plan.strata.names[r]))
     for (where, why), names in others.items():
         words = _SEVERAL if len(names) > 1 else {**_ONE, "of": f"of {names[0]}"}
@@ -110,19 +114,19 @@ def _holders(material: Material, plan: Plan) -> Ints:
 def _too_few(material: Material, plan: Plan, held: int, rows: list[int]) -> str:
     """Classes with fewer components than there are parts."""
     names, parts = [_plain(plan.strata.names[r]) for r in rows], len(plan.names)
-    need = _many(parts - held, "more specimen")
+    need = many(parts - held, "more specimen")
     if len(rows) > 1:
         return (
-            f"{_some(names)} are not in every part: each has {_many(held, 'component')}, and {parts} parts need "
+            f"{_some(names)} are not in every part: each has {many(held, 'component')}, and {parts} parts need "
             f"{parts}. Scan {need} of each"
         )
     (r,) = rows
-    where = _and([n for p, n in enumerate(plan.names) if plan.by_part()[r, p] == 0])
+    where = parts_called([n for p, n in enumerate(plan.names) if plan.by_part()[r, p] == 0])
     images = plan.rows[plan.strata.counts[:, [r]].toarray().ravel() > 0]
     specimens = _specimens(material, images)
     tied = f" ({specimens} specimens, tied together)" if specimens > held else ""
     return (
-        f"{names[0]} is not in {where}: its {_many(len(images), 'image')} make {_many(held, 'component')}"
+        f"{names[0]} is not in {where}: its {many(len(images), 'image')} make {many(held, 'component')}"
         f"{tied}, and {parts} parts need {parts}. Scan {need} of {names[0]}"
     )
 
@@ -137,13 +141,13 @@ def _remedy(material: Material, request: Request, plan: Plan, r: int) -> str:
             held = "all" if axis.code[rows[0]] else "none"
             return f"the condition for the test part holds for {held} of {{its}} images"
         if not axis.allowed and seen < parts:
-            levels = _many(seen, "value")
+            levels = many(seen, "value")
             return f"{{it was}} scanned with {levels} of {axis.column} only, and {parts} parts need {parts}"
     if request.method == "repaired" and "classes" not in request.keep:
         return "the fewest moves leave none there; --keep classes keeps what the split had"
     if request.method == "repaired":
         return "the split that was repaired had none there, or its components cannot be spared elsewhere"
-    need = _many(int((plan.by_part()[r] == 0).sum()), "more specimen")
+    need = many(int((plan.by_part()[r] == 0).sum()), "more specimen")
     found = plan.balance or plan.blocks
     if found is not None and found.empty == found.least_empty:
         why = "{its} components hold other classes too, and no assignment gives every class to every part"
@@ -160,7 +164,7 @@ def _uneven(material: Material, plan: Plan) -> Iterator[str]:
         share = np.array([p / x.sum() for p in x.sum(0)])
         away = np.abs(x[r] - share * x[r].sum()).sum() / max(1, x[r].sum())
         if x[r].all() and away > _FAR and holders[r] < _FEW * len(plan.names):
-            named.append(f"{_plain(plan.strata.names[r])} ({_many(int(holders[r]), 'component')})")
+            named.append(f"{_plain(plan.strata.names[r])} ({many(int(holders[r]), 'component')})")
     if named:
         yield f"few components, so far from in proportion: {_some(named)}; more specimens would even them out"
 
@@ -226,18 +230,27 @@ def ties_told(material: Material, request: Request, plan: Plan) -> tuple[tuple[W
     """What chains images, where that does harm: a large component, far from in proportion, or images are set aside."""
     if request.method == "random" or plan.fold:
         return (), ()
-    labels, sizes = np.unique(material.component[plan.rows], return_counts=True)
+    sizes = np.unique(material.component[plan.rows], return_counts=True)[1]
     giant = sizes.max(initial=0) * sum(request.shares) > min(request.shares) * len(plan.rows)
     crossing = plan.blocks is not None and plan.blocks.aside > 0
     poor = plan.balance is not None and plan.balance.deviation > _POOR * len(plan.rows)
     if not giant and not crossing and not poor:
         return (), ()
-    weak: list[Weak] = []
-    if giant:
-        members = np.flatnonzero(material.component == labels[sizes.argmax()])
-        weak = [Weak(*found) for found in groups.weakest(members, material.ties)]
+    weak = chained(material, plan) if giant else ()
     # What a split that grows would be without a tie is no question: its images stay where they are.
-    return tuple(weak), () if request.grown_from else tuple(_without_each(material, request, plan))
+    return weak, () if request.grown_from else tuple(_without_each(material, request, plan))
+
+
+def chained(material: Material, plan: Plan) -> tuple[Weak, ...]:
+    """The single values and links that the largest component hangs by, the weakest first.
+
+    None of a component that shows one specimen: its images belong together, whatever else they share.
+    """
+    labels, sizes = np.unique(material.component[plan.rows], return_counts=True)
+    members = np.flatnonzero(material.component == labels[sizes.argmax()])
+    if _specimens(material, members) == 1:
+        return ()
+    return tuple(Weak(*found) for found in groups.weakest(members, material.ties))
 
 
 def _without_each(material: Material, request: Request, plan: Plan) -> list[Without]:
@@ -276,13 +289,10 @@ def _plain(name: tuple[tuple[str, str], ...]) -> str:
     return " x ".join(value.replace("_", " ") for _, value in name)
 
 
-def _many(count: int, what: str) -> str:
+def many(count: int, what: str) -> str:
+    """`1 value`, `2 values`, `2 classes`."""
     plural = what + ("es" if what.endswith("s") else "s")
     return f"{count:,} {what if count == 1 else plural}"
-
-
-def _and(names: list[str]) -> str:
-    return " and ".join(filter(None, [", ".join(names[:-1]), names[-1]]))
 
 
 def _some(names: list[str]) -> str:

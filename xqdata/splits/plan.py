@@ -72,6 +72,12 @@ class Plan:
     held: int | None = None
     moved: Moved | None = None
 
+    @property
+    def empty(self) -> list[str]:
+        """The parts that none of `rows` is in."""
+        part = self.part[self.rows]
+        return [name for p, name in enumerate(self.names) if not (part == p).any()]
+
     def by_part(self) -> Ints:
         """(rows of the strata, parts): images."""
         part, counts = self.part[self.rows], self.strata.counts

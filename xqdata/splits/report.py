@@ -122,6 +122,11 @@ class Report:
         return {**told, "sizes": {**sizes, "median": self.median}}
 
     @property
+    def empty(self) -> list[str]:
+        """The parts without an image."""
+        return [part.name for part in self.parts if not part.images]
+
+    @property
     def single(self) -> int:
         """Components of one image."""
         return int((self.sizes == 1).sum())

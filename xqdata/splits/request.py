@@ -175,6 +175,18 @@ def column_named(text: str, where: str, also: Sequence[str] = ()) -> str:
     )
 
 
+def parts_called(names: Sequence[str]) -> str:
+    """The parts as a sentence names them; a bare number would be read as a count.
+
+    >>> parts_called(["val", "test"]), parts_called(["3"]), parts_called(["0", "1", "4"])
+    ('val and test', 'fold 3', 'folds 0, 1 and 4')
+    """
+    listed = " and ".join(filter(None, [", ".join(names[:-1]), names[-1]]))
+    if not all(name.isdigit() for name in names):
+        return listed
+    return f"fold{'' if len(names) == 1 else 's'} {listed}"
+
+
 def parse_parts(text: str) -> tuple[tuple[str, str], ...]:
     """`train=0.7,val=0.15,test=0.15` as names and shares that add up to 1; percent are understood. InputError."""
     found: list[tuple[str, Fraction]] = []

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -18,6 +18,7 @@ from xqdata.manifest import Origin, Project
 from xqdata.splits.chance import by_chance
 from xqdata.splits.check import prove
 from xqdata.splits.crossed import crossed
+from xqdata.splits.filled import check_filled
 from xqdata.splits.loops import Ints
 from xqdata.splits.material import Material, gather
 from xqdata.splits.methods import methods_of_folds
@@ -39,24 +40,28 @@ _MEMORY, _CROSSED = memory.Rate(300 * 10**6, 950), memory.Rate(500 * 10**6, 1350
 class Result:
     """The tables of one split, what is told of each, and whether anything was written.
 
-    `left`: tables of folds that an earlier split of the same name left, and this one does not write.
+    `left`: tables of folds that an earlier split of the same name left, and this one does not write. `replaced`: tables
+    that stood with other options and are overwritten now, with the time when they were made.
     """
 
     tables: Mapping[str, pa.Table]
     reports: tuple[Report, ...]
     changed: bool
     left: tuple[str, ...] = ()
+    replaced: Mapping[str, str] = field(default_factory=dict)
 
 
 def split(project: Project, taxonomy: Taxonomy, request: Request) -> Result:
     """Give every image of `project` a part, prove that nothing is torn, and write `splits/NAME`.
 
-    Raises XqdataError where the request or a table cannot be used, TornError if the proof fails (a bug).
+    Raises XqdataError where the request or a table cannot be used or a part would stay empty, TornError if the proof
+    fails (a bug).
     """
     with manifest.lock(project.state, "split"):
         material = gather(project, taxonomy, request)
         old, inputs = _old(project, material, request)
         plans = plan(material, request, old)
+        check_filled(material, request, plans)
         tables = {f"splits/{p.table}": _table(material, p) for p in plans}
         proofs = [prove(project, taxonomy, request, tables[f"splits/{p.table}"], p.names) for p in plans]
         reports = tuple(
@@ -65,8 +70,10 @@ def split(project: Project, taxonomy: Taxonomy, request: Request) -> Result:
         )
         if request.rotates:
             reports = tuple(replace(r, methods=methods_of_folds(reports, request)) for r in reports)
-        changed = _write(project, tables, Origin("split", _told(request, reports), inputs))
-        return Result(tables, reports, changed, _left(project, request, tables))
+        origin = Origin("split", _told(request, reports), inputs)
+        replaced = _replaced(project, request, tables, origin)
+        changed = _write(project, tables, origin)
+        return Result(tables, reports, changed, _left(project, request, tables), replaced)
 
 
 def memory_of(request: Request) -> memory.Rate:
@@ -153,6 +160,18 @@ def _stands(project: Project, name: str, table: pa.Table, origin: Origin) -> boo
     if (known.options, known.inputs) != (origin.options, origin.inputs):
         return False  # a digest of very many rows takes a while
     return known.digest == str(manifest.digest(schema.table(name), table))
+
+
+def _replaced(project: Project, request: Request, tables: Mapping[str, pa.Table], origin: Origin) -> dict[str, str]:
+    """Of the tables that will be overwritten, those that other options made, or another command, and when.
+
+    A split that grows under its own name replaces what it keeps.
+    """
+    if request.grown_from == request.name:
+        return {}
+    standing = [manifest.provenance(project, name) for name in tables if manifest.exists(project, name)]
+    asked = origin.options["request"]
+    return {known.table: known.time for known in standing if known.options.get("request") != asked}
 
 
 def _left(project: Project, request: Request, tables: Mapping[str, pa.Table]) -> tuple[str, ...]:

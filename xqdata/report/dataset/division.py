@@ -172,7 +172,7 @@ def _counts(material: Material, held: pd.DataFrame, parts: Sequence[str]) -> lis
 
 
 def _audit(material: Material, table: str, parts: set[str]) -> dict[str, Any]:
-    """The verdict of the last audit. `state`: none, damaged, leaks, beside, unsure or clean."""
+    """The verdict of the last audit. `state`: none, damaged, leaks, beside, untested, unsure or clean."""
     name = table.replace("splits/", "audits/", 1)
     state = material.state(name)
     if state is None or state.damage:
@@ -184,11 +184,15 @@ def _audit(material: Material, table: str, parts: set[str]) -> dict[str, Any]:
     high = {row["kind"] for row in rows if row["severity"] == "high"}
     tested = _tested(material, table, parts)
     leaking = len(_concerned(material, name, high) & tested) if high else 0
-    deduplicated = not told.options.get("unseen", "" if "links" in told.inputs else "dedup has not run")
-    verdict = ("leaks" if leaking else "beside") if high else "clean" if deduplicated else "unsure"
+    # An audit of an older xqdata tells no reason.
+    unseen = told.options.get("unseen") or ("" if "links" in told.inputs else "dedup has not run")
+    untested = told.options.get("untested") or ""
+    quiet = "untested" if untested else "unsure" if unseen else "clean"
+    verdict = ("leaks" if leaking else "beside") if high else quiet
     return {
         "state": verdict,
-        "mood": {"leaks": "bad", "beside": "bad", "clean": "good", "unsure": "warn"}[verdict],
+        "mood": {"leaks": "bad", "beside": "bad", "clean": "good"}.get(verdict, "warn"),
+        "untested": untested,
         "stale": list(state.stale),
         "look": sum(row["severity"] == "medium" and row["kind"] not in intended for row in rows),
         "leaking": f"{leaking:,}",

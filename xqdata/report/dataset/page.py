@@ -226,8 +226,11 @@ def _split_points(material: Material, found: list[Row]) -> Iterator[tuple[str, s
         elif state == "beside":
             yield "bad", f"The split {name} leaks between parts that are not tested.", one["id"]
         elif state == "clean" and not audit["stale"]:
-            look = f", but {audit['look']} findings are to be looked at" if audit["look"] else ""
+            words = "finding is" if audit["look"] == 1 else "findings are"
+            look = f", but {audit['look']} {words} to be looked at" if audit["look"] else ""
             yield "good", f"The split {name} was audited and no leak was found{look}.", one["id"]
+        elif state == "untested" and not audit["stale"]:
+            yield "warn", f"Nobody knows whether the split {name} leaks: {audit['untested']}.", one["id"]
         elif one["random"]:
             yield "bad", f"The split {name} was drawn at random, image by image, and is not audited.", one["id"]
         elif one["in_full"] and state == "none":
