@@ -7,6 +7,7 @@ with an export in it, and in an empty one.
 from __future__ import annotations
 
 import contextlib
+import io
 import json
 import os
 import pty
@@ -16,11 +17,16 @@ import sys
 from pathlib import Path
 
 import pytest
+from rich.console import Console
 
 from assets.command import XQDATA, run
 from assets.export import write_export
+from splits.conftest import fill, scan
 from xqdata import manifest
+from xqdata.cli.split import _last
 from xqdata.manifest import Project
+from xqdata.splits import Request, split
+from xqdata.taxonomy import Taxonomy
 
 REAL = os.environ.get("XQDATA_REAL_DATA")
 
@@ -86,15 +92,16 @@ def test_json_holds_the_same_and_nothing_else_is_on_stdout(ingested: Path) -> No
     assert told["sizes"]["count"] == told["proof"]["groups"]
 
 
-def test_replacing_a_split_of_other_options_is_said_in_one_line(ingested: Path) -> None:
-    assert "replaced" not in run(ingested, "split", "--name", "kept").stdout
-    assert "replaced" not in run(ingested, "split", "--name", "kept").stdout
-    assert "replaced" not in run(ingested, "split", "--from", "kept").stdout
-    shown = run(ingested, "split", "--name", "kept", "--seed", "1").stdout
-    told = r"^It replaced splits/kept \(made \d{4}-\d\d-\d\d \d\d:\d\d with other options\)\. --name NAME would"
-    assert re.search(told, shown, re.MULTILINE)
-    document = json.loads(run(ingested, "split", "--name", "kept", "--json").stdout)
-    assert set(document["replaced"]) == {"splits/kept"}
+def test_replacing_a_split_of_other_options_is_said_in_one_line(project: Project, reference: Taxonomy) -> None:
+    fill(project, [scan(f"i{n}", "egg", f"s{n}") for n in range(9)])
+    told = []
+    for seed in (0, 0, 1):
+        out = Console(file=io.StringIO(), width=200)
+        _last(out, split(project, reference, Request(seed=seed)))
+        told.append(out.file.getvalue())
+    assert not any("replaced" in text for text in told[:2])
+    line = r"^It replaced splits/default \(made \d{4}-\d\d-\d\d \d\d:\d\d with other options\)\. --name NAME would"
+    assert re.search(line, told[2], re.MULTILINE)
 
 
 def test_quiet_says_nothing(ingested: Path) -> None:
