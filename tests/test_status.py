@@ -40,7 +40,7 @@ def test_a_table_is_stale_when_its_input_changed(project: Project) -> None:
     manifest.write(project, {"links": schema.empty("links")}, Origin("dedup", inputs=inputs))
     assert by_name(project)["links"].stale == ()
     write_ingest(project, Origin("ingest"), image(), image("b.png"))
-    assert by_name(project)["links"].stale == ("made from another images",)
+    assert by_name(project)["links"].stale == ("images was written anew since",)
     project.path("images").unlink()
     assert by_name(project)["links"].stale == ("images, which it was made from, is gone",)
 

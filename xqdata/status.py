@@ -59,7 +59,7 @@ def _stale(
     changed: Mapping[str, Changed],
 ) -> list[str]:
     reasons = [
-        f"made from another {name}" if name in digests else f"{name}, which it was made from, is gone"
+        f"{name} was written anew since" if name in digests else f"{name}, which it was made from, is gone"
         for name, digest in found.inputs.items()
         if digests.get(name) != digest
     ]

@@ -213,7 +213,7 @@ def test_a_stale_split_is_told(own, make, reference):
     assert make(own, "csv", "before").notes == []
     save(own.folder / "raw/apple/single_basket/new.png", encoded(colour(seed=99)))
     read(own.folder, reference)
-    assert make(own, "csv", "after").notes == ["splits/default is stale: made from another images"]
+    assert make(own, "csv", "after").notes == ["splits/default is stale: images was written anew since"]
 
 
 def test_peoples_verdicts_count(own, make, tmp_path):

@@ -156,7 +156,7 @@ def test_an_audit_counts_only_for_the_split_it_saw(full, make):
     judge(full, "study", [finding("specimens", "high")])
     divide(full, "study", "random", ("test", "train"))
     text, made = make(full)
-    assert "The audit no longer counts: made from another splits/study" in Seen(text).text
+    assert "The audit no longer counts: splits/study was written anew since" in Seen(text).text
     assert made.splits["study"] == "leaks"
     divide(full, "default", parts=("train", "test"))
     points = [text for mood, text in make(full)[1].points if mood == "good"]

@@ -50,8 +50,19 @@ def command(taxonomy_path: Path | None, as_json: bool, quiet: bool) -> None:
         out.print("No table stands here yet. Start with: [bold]xqdata ingest RAW[/bold]")
         return
     out.print(fitting(out, found))
-    for reason in dict.fromkeys(reason for line in found for reason in line.stale):
-        opt.say(out, opt.shown(f"stale: {reason}", "yellow"), 2)
+    stale: dict[str, list[str]] = {}
+    for line in found:
+        for reason in line.stale:
+            stale.setdefault(reason, []).append(line.name)
+    for reason, names in stale.items():
+        opt.say(out, opt.shown(f"stale, {', '.join(names)}: {reason}", "yellow"), 2)
+    if commands := list(dict.fromkeys(line.command for line in found if line.stale)):
+        again = ", ".join(sorted(commands, key=lambda name: (_STEPS.index(name) if name in _STEPS else 9, name)))
+        opt.say(out, opt.shown(f"Run again, with the options of before: {again}"), 2)
+
+
+# In the order in which they stand on one another.
+_STEPS = ("ingest", "dedup", "split", "audit")
 
 
 def fitting(out: Console, found: Sequence[TableStatus]) -> Table:
