@@ -208,7 +208,7 @@ def test_the_listing_names_each_file_with_its_part(project: Project, reference: 
 
 
 def test_nothing_in_common_with_the_project(project: Project, reference: Taxonomy) -> None:
-    fill(project, [scan("a", "egg"), scan("b", "egg")])
+    fill(project, [scan(name, "egg") for name in "abef"])
     at_random(project, reference)
     fill(project, [scan("c", "egg"), scan("d", "egg")])
     with pytest.raises(InputError, match="no part for any image"):
