@@ -42,8 +42,8 @@ from xqdata.manifest import Project
 # Where scans grow with specimens, each level has fewer epochs: as many steps as one specimen's.
 SETS = ("input.size=48", "train.validate_every=1000")
 EPOCHS = {"splits": 14, "types": 20, "specimens": 60, "copies": 20, "rescans": 20, "scans": 60}
-# Of the network's trainings, those of one split with its five folds take half an hour on two cores, those of one fold of
-# the scan types ten minutes.
+# Of the network's trainings, those of one split with its five folds take half an hour on two cores, those of one fold
+# of the scan types ten minutes.
 SPLIT_SEEDS = {("cnn", "splits"): 1, ("cnn", "types"): 1}
 _TINY = 2  # epochs where the script is only tried out
 
