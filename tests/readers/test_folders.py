@@ -70,7 +70,7 @@ def test_one_object_named_twice_is_one(tree):
 def test_a_folder_beside_objects_is_no_object_but_is_told(tree):
     found = tree("apple/1.png", "mango/2.png", "Wug/single_basket/x.png")
     assert described(found) == {"folder_beside_objects": "Wug", "scan_type": "single_basket"}
-    assert "Wug (1 scans)" in Folders().read(found).notes[0]
+    assert "Wug (1 scan)" in Folders().read(found).notes[0]
     assert described(found, "1.png") == {"object": "apple"}
 
 
