@@ -119,7 +119,7 @@ def test_a_shard_that_kills_every_worker_is_one_line(ray_engine, capfd):
 
 def test_a_node_with_other_code_refuses(ray_engine, monkeypatch):
     monkeypatch.setattr(cluster, "_code", lambda: "what it was yesterday")
-    with pytest.raises(XqdataError, match=r"Ray node .*: other versions .*; install the same"):
+    with pytest.raises(XqdataError, match=r"Ray node .*: other versions.*; install the same"):
         list(map_shards(shards.square, range(4)))
 
 

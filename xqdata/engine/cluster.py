@@ -251,8 +251,9 @@ def _settle(wanted: _Surroundings) -> None:
     """In a worker, before its first shard. Raises XqdataError where it does not find what it must."""
     host = platform.node()
     if wanted.code != _code():
-        hint = "install the same xqdata and the same packages on every node"
-        raise XqdataError("other versions than where the command runs", where=f"Ray node {host}", hint=hint)
+        hint = "install the same xqdata and the same packages on every node; docs/cluster.md tells of unlike processors"
+        what = "other versions, or a processor of another sort, than where the command runs"
+        raise XqdataError(what, where=f"Ray node {host}", hint=hint)
     for seen in wanted.seen:
         try:
             same = _Seen.of(seen.path) == seen
@@ -269,7 +270,11 @@ def _settle(wanted: _Surroundings) -> None:
 
 @cache
 def _code() -> str:
-    """A digest of xqdata's source and of the versions of `_PACKAGES`."""
+    """A digest of xqdata's source, of the versions of `_PACKAGES`, and of the instructions that OpenCV chooses: with
+    wider ones its sums differ in their last bits, and so do masks.
+    """
+    import cv2
+
     folder = Path(xqdata.__file__).parent
     digest = hashlib.sha256()
     for file in sorted(folder.rglob("*.py")):
@@ -279,4 +284,5 @@ def _code() -> str:
             digest.update(f"{name} {version(name)}\n".encode())
         except PackageNotFoundError:
             digest.update(f"{name} absent\n".encode())
+    digest.update(cv2.getCPUFeaturesLine().encode())
     return digest.hexdigest()
