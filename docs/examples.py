@@ -12,6 +12,9 @@ in the comment change that:
   line `…` stands for them. May be repeated. TO may be `end`
 - `exit N`: the last command ends with this code, and its messages are shown, too
 - `loose`: figures may differ, as those of a network may on another machine
+- `vary "PATTERN"`: what the pattern matches may differ, in words as well. May be repeated
+
+Blocks that are `loose` or `vary` are written anew together when any block of the page is, so that they tell of one run.
 
 A comment `<!-- run hidden` holds commands, a line each, which the page does not show. A block of any language below
 `<!-- file NAME -->` is written to that file, below the folder in which the last command ended.
@@ -55,6 +58,7 @@ _PIECE = re.compile(
     re.DOTALL | re.MULTILINE,
 )
 _CUT = re.compile(r'cut "([^"]+)" "([^"]+)"')
+_VARY = re.compile(r'vary "([^"]+)"')
 # What differs from run to run, and what stands for it in a comparison.
 _VARIES = (
     (re.compile(r"\d{4}-\d\d-\d\d \d\d:\d\d(:\d\d)?"), "DATE"),
@@ -76,6 +80,11 @@ class Example:
     cuts: tuple[tuple[str, str], ...] = ()
     code: int = 0
     loose: bool = False
+    varying: tuple[str, ...] = ()
+
+    def says(self, made: str) -> bool:
+        """Whether what was printed now, `made`, is what the page has, but for what may differ."""
+        return _masked(self.body, self.loose, self.varying) == _masked(made, self.loose, self.varying)
 
     @property
     def commands(self) -> list[str]:
@@ -128,16 +137,24 @@ def renewed(text: str, home: Path | None = None) -> str:
             (made := Path(folder, "home")).mkdir()
             return renewed(text, made)
     shell = Shell(home)
-    return _PIECE.sub(lambda match: _piece(match, shell), text)
+    made = [_made(match, shell) for match in _PIECE.finditer(text)]
+    stale = any(example and not example.says(printed) for example, printed in made)
+    told = iter(made)
+    return _PIECE.sub(lambda match: _piece(match, *next(told), stale), text)
 
 
-def _piece(match: re.Match[str], shell: Shell) -> str:
+def _made(match: re.Match[str], shell: Shell) -> tuple[Example | None, str]:
+    """The example that stands on the page, if one does, and what it prints now."""
     if match["file"] is not None:
         (shell.place / match["file"]).write_text(match["content"], encoding="utf-8")
-        return match.group()
+        return None, ""
     example = _example(match)
     made = "\n".join(_block(example, shell))
-    if example.hidden or _same(example.body.rstrip("\n"), made, example.loose):
+    return None if example.hidden else example, made
+
+
+def _piece(match: re.Match[str], example: Example | None, made: str, stale: bool) -> str:
+    if example is None or (example.says(made) and not (stale and (example.loose or example.varying))):
         return match.group()
     head = match.group()[: match.start("body") - match.start()]
     return f"{head}{made}\n```"
@@ -147,9 +164,12 @@ def _example(match: re.Match[str]) -> Example:
     if match["hidden"] is not None:
         return Example(match["hidden"], hidden=True)
     words = match["words"]
-    code = re.search(r"exit (\d+)", words)
     cuts = tuple((start, end) for start, end in _CUT.findall(words))
-    return Example(match["body"], False, match["language"], cuts, int(code[1]) if code else 0, "loose" in words)
+    shown = match["body"].rstrip("\n")
+    settled = _VARY.sub("", _CUT.sub("", words))  # without what stands in quotes
+    code = re.search(r"exit (\d+)", settled)
+    number = int(code[1]) if code else 0
+    return Example(shown, False, match["language"], cuts, number, "loose" in settled, tuple(_VARY.findall(words)))
 
 
 def _block(example: Example, shell: Shell) -> Iterator[str]:
@@ -172,15 +192,14 @@ def _shortened(lines: Sequence[str], cuts: Sequence[tuple[str, str]]) -> list[st
     return kept
 
 
-def _same(old: str, new: str, loose: bool) -> bool:
-    return _masked(old, loose) == _masked(new, loose)
-
-
-def _masked(text: str, loose: bool) -> str:
+def _masked(text: str, loose: bool, varying: Sequence[str]) -> str:
     for pattern, instead in _VARIES:
         text = pattern.sub(instead, text)
     # Columns are as wide as what stands in them, and lines with the name of a folder break where that name lets them.
-    return re.sub(r"\s+", " ", _FIGURE.sub("#", text) if loose else text)
+    text = re.sub(r"\s+", " ", text)
+    for pattern in varying:
+        text = re.sub(pattern, "WHAT VARIES", text)
+    return re.sub(r"\s+", " ", _FIGURE.sub("#", text)) if loose else text
 
 
 def main(arguments: Sequence[str]) -> int:

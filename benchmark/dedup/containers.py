@@ -127,7 +127,7 @@ def _judged(
 ) -> None:
     """Add the scores of one dataset, by make of container, and for copies whether a mask was estimated, by kind."""
     began, before = time.perf_counter(), _processor()
-    table = containers.masks(project, workers=workers)
+    table = containers.masks(project, project.folder, workers=workers).table()
     wall, processor = time.perf_counter() - began, _processor() - before
     each = 1e3 / table.num_rows
     print(
@@ -267,7 +267,7 @@ def _real(folder: Path) -> list[tuple[str, scans.Scan, dict[str, Any]]]:
         ingest(project, resolve([str(folder)], {}), Config(), taxonomy.load(None), Options(workers=1))
         paths = _paths(project)
         opened = {s.image_id: s for s in scans.standing(project)}
-        rows = containers.masks(project, workers=1).to_pylist()
+        rows = containers.masks(project, project.folder, workers=1).table().to_pylist()
         return sorted((paths[r["image_id"]], opened[r["image_id"]], r) for r in rows)
 
 

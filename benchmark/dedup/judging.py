@@ -334,9 +334,14 @@ def stages(case: Case, shares: Shares, workers: int) -> None:
                     passed[name] |= np.where(copy, as_copy, as_tie)
             yield survivors
 
-    with mock.patch.object(propose, "_pieces", seeing), mock.patch.object(propose, "_filtered", passing):
-        foregrounds = whole._Foregrounds(known, manifest.read(case.project, "masks"))
-        whole._proposed(case.project, known, speakers, sketches, foregrounds, options, result)
+    with (
+        mock.patch.object(propose, "_pieces", seeing),
+        mock.patch.object(propose, "_filtered", passing),
+        whole._folder(case.project) as folder,
+    ):
+        told = manifest.read(case.project, "masks", ["image_id", "rle"]).to_pylist()
+        foregrounds = {known.place[row["image_id"]]: row["rle"] for row in told if row["rle"]}
+        whole._proposed(case.project, folder, known, speakers, sketches, foregrounds, options, result)
     proposed, through = np.any(list(seen.values()), axis=0), np.any(list(passed.values()), axis=0)
     linked, joined = _verified(case, known, speakers, wanted, copy)
     for code in np.unique(kinds):

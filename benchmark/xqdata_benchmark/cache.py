@@ -135,9 +135,10 @@ def _contents(project: Project, data: Samples, rows: NDArray[np.int64], settings
     wanted = settings.crop == "foreground" or settings.masked
     if not wanted or not manifest.exists(project, "masks"):
         return [Content(_box(box)) for box in boxes]
-    masks = manifest.read(project, "masks", ["image_id", "box", "rle"])
-    place = pc.index_in(images["image_id"].take(pa.array(rows)), masks["image_id"].combine_chunks())
-    known = masks.take(place)
+    ids = images["image_id"].take(pa.array(rows))
+    columns = ["image_id", *["box"] * (settings.crop == "foreground"), *["rle"] * settings.masked]
+    masks = manifest.read(project, "masks", columns, only=ids)
+    known = masks.take(pc.index_in(ids, masks["image_id"].combine_chunks()))
     fronts = known["box"].to_pylist() if settings.crop == "foreground" else [None] * len(boxes)
     shapes = known["rle"].to_pylist() if settings.masked else [None] * len(boxes)
     return [Content(_box(b), _box(f), r) for b, f, r in zip(boxes, fronts, shapes, strict=True)]

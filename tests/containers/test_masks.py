@@ -1,7 +1,8 @@
 """The table `masks`, from rows of `images` to run lengths.
 
 Wrong while green would be: an image without a row, a mask from another scanner's basket, a file that is gone or changed
-and passes for an empty basket, a table that depends on how the work was cut into shards.
+and passes for an empty basket, a table that depends on how the work was cut into shards, the row of another image where
+there are more than are read at once.
 """
 
 from __future__ import annotations
@@ -123,10 +124,15 @@ def lab(tmp_path_factory):
     return project, raw, contents
 
 
+def masks(project, folder, workers=1, **options):
+    """All of the table; what is mapped from the folder's file is gone with it."""
+    return containers.masks(project, folder, workers=workers, **options).table()
+
+
 @pytest.fixture(scope="module")
-def made(lab):
+def made(lab, tmp_path_factory):
     seen = []
-    found = containers.masks(lab[0], workers=1, progress=lambda done, total: seen.append((done, total)))
+    found = masks(lab[0], tmp_path_factory.mktemp("made"), progress=lambda done, total: seen.append((done, total)))
     assert seen == sorted(seen) and seen[-1][0] == seen[-1][1]
     return found
 
@@ -182,7 +188,7 @@ def test_files_that_are_gone_or_changed_are_listed(lab, tmp_path):
     try:
         gone.unlink()
         changed.write_bytes(b"else")
-        rows = by_path(project, containers.masks(project, workers=1))
+        rows = by_path(project, masks(project, tmp_path))
     finally:
         for path, (data, info) in kept.items():
             path.write_bytes(data)
@@ -193,7 +199,7 @@ def test_files_that_are_gone_or_changed_are_listed(lab, tmp_path):
     assert sum(r["rle"] is None for r in rows.values()) == 5
 
 
-def test_a_missing_row_is_left_out_and_an_empty_table_gives_one(lab, monkeypatch):
+def test_a_missing_row_is_left_out_and_an_empty_table_gives_one(lab, tmp_path, monkeypatch):
     read = manifest.read
 
     def without(project, name, columns=None, **options):
@@ -201,15 +207,26 @@ def test_a_missing_row_is_left_out_and_an_empty_table_gives_one(lab, monkeypatch
         return rows.set_column(rows.schema.get_field_index("missing"), "missing", pa.array([True] * rows.num_rows))
 
     monkeypatch.setattr(manifest, "read", without)
-    assert containers.masks(lab[0], workers=1).equals(schema.empty("masks"))
+    assert masks(lab[0], tmp_path).equals(schema.empty("masks"))
 
 
-def test_how_work_is_cut_does_not_matter(lab, made, monkeypatch):
+def test_how_work_is_cut_does_not_matter(lab, made, tmp_path, monkeypatch):
     assert SHARD_SCANS > 2
     monkeypatch.setattr("xqdata.containers.run.SHARD_SCANS", 2)
-    assert containers.masks(lab[0], workers=1).equals(made)
+    assert masks(lab[0], tmp_path).equals(made)
 
 
-def test_worker_processes_do_not_matter(lab, made, monkeypatch):
+def test_worker_processes_do_not_matter(lab, made, tmp_path, monkeypatch):
     monkeypatch.setattr("xqdata.containers.run._FEW", 0)
-    assert containers.masks(lab[0], workers=2).equals(made)
+    assert masks(lab[0], tmp_path, workers=2).equals(made)
+
+
+def test_how_many_rows_lie_together_does_not_matter(lab, made, tmp_path, monkeypatch):
+    monkeypatch.setattr("xqdata.containers.lengths._BATCH", 3)
+    monkeypatch.setattr("xqdata.containers.lengths._PIECE", 4)
+    found = containers.masks(lab[0], tmp_path, workers=1)
+    pieces = list(found.pieces())
+    assert [piece.num_rows for piece in pieces] == [4] * (made.num_rows // 4) + [made.num_rows % 4]
+    assert pa.concat_tables(pieces).equals(made)
+    assert [found.rle(n) for n in range(len(found))] == made["rle"].to_pylist()
+    assert found.estimated.tolist() == made["rle"].is_valid().to_pylist()

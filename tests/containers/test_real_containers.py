@@ -46,7 +46,7 @@ OBJECTS = {
 def made(folder, tmp_path_factory):
     project = Project(tmp_path_factory.mktemp("real"))
     ingest(project, resolve([str(Path(REAL or "") / folder)], {}), Config(), load(None))
-    found = {r["image_id"]: r for r in containers.masks(project, workers=1).to_pylist()}
+    found = {r["image_id"]: r for r in containers.masks(project, project.folder, workers=1).table().to_pylist()}
     paths = {r["image_id"]: r["path"] for r in manifest.read(project, "images", ["image_id", "path"]).to_pylist()}
     scans = {s.image_id: s for s in standing(project)}
     return [(Path(paths[i]).stem, scans[i], row) for i, row in found.items()]

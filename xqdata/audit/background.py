@@ -101,16 +101,18 @@ def _views(
     """
     if not manifest.exists(project, "masks"):
         return "there are no masks: run xqdata dedup"
-    masks = manifest.read(project, "masks", ["image_id", "rle"])
-    masks = masks.filter(pc.is_valid(masks["rle"]))
-    place = pc.index_in(material.images["image_id"], masks["image_id"].combine_chunks())
-    known = np.flatnonzero(place.is_valid().to_numpy() & material.has_part)
+    # A box is known where a foreground is that is not empty; the run lengths are read of those that are drawn alone.
+    boxes = manifest.read(project, "masks", ["image_id", "box"])
+    shown = pc.is_in(material.images["image_id"], value_set=boxes.filter(pc.is_valid(boxes["box"]))["image_id"])
+    known = np.flatnonzero(np.asarray(shown, bool) & material.has_part)
     one = labelled(material, known)
     rows = drawn(material, one.rows, _MOST, seed)
     if len(rows) < _FEWEST:
         return f"the foreground of {len(rows):,} images with one label is known, {_FEWEST} are needed"
     label = one.label[np.searchsorted(one.rows, rows)]
-    told = masks["rle"].combine_chunks().take(place.combine_chunks().take(pa.array(rows))).to_pylist()
+    ids = material.images["image_id"].take(pa.array(rows))
+    masks = manifest.read(project, "masks", ["image_id", "rle"], only=ids)
+    told = masks.take(pc.index_in(ids, masks["image_id"].combine_chunks()))["rle"].to_pylist()
     maps, shown, read = _read(project, material, rows, told, workers, progress)
     maps, shown, rows, label = maps[read], shown[read], rows[read], label[read]
     return _replaced(maps, shown, _kinds(project, material, rows), rows, label)

@@ -3,6 +3,7 @@
 from xqdata.containers.empty import Container
 from xqdata.containers.estimation import MINIMUM, Estimate, estimate
 from xqdata.containers.grouping import Group, groups
+from xqdata.containers.lengths import Masks
 from xqdata.containers.lifting import Mask, foreground, without_container
 from xqdata.containers.maps import attenuation
 from xqdata.containers.run import masks
@@ -13,6 +14,7 @@ __all__ = [
     "Estimate",
     "Group",
     "Mask",
+    "Masks",
     "attenuation",
     "estimate",
     "foreground",

@@ -11,11 +11,13 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from xqdata import manifest, scans, schema
+from xqdata import manifest, scans
+from xqdata.containers import lengths
 from xqdata.containers.empty import Container
 from xqdata.containers.estimation import MINIMUM, estimate
 from xqdata.containers.fitting import is_shown
 from xqdata.containers.grouping import COLUMNS, Group, groups, polarities, speakers
+from xqdata.containers.lengths import Masks
 from xqdata.containers.lifting import Mask, foreground, without_container
 from xqdata.containers.maps import Map, attenuation
 from xqdata.engine import map_shards
@@ -56,11 +58,14 @@ class _Shard:
     sure: bool
 
 
-def masks(project: Project, *, workers: int | None = None, progress: Progress = lambda done, total: None) -> pa.Table:
+def masks(
+    project: Project, folder: Path, *, workers: int | None = None, progress: Progress = lambda done, total: None
+) -> Masks:
     """The table `masks` for every image that is not missing, in the order of their image_id.
 
-    A row whose image cannot be opened any more says so in `method`. Raises TableError where the table `images` does not
-    stand.
+    `folder`: where its rows are kept, in a file that must stay for as long as they are read. A row whose image cannot
+    be opened any more says so in `method`. Raises TableError where the table `images` does not stand, OSError where the
+    file cannot be written.
     """
     rows = manifest.read(project, "images", list(dict.fromkeys((*COLUMNS, *scans.COLUMNS, "missing"))))
     rows = rows.filter(pc.invert(rows["missing"])).sort_by("image_id")
@@ -69,10 +74,11 @@ def masks(project: Project, *, workers: int | None = None, progress: Progress = 
     sees = scans.witnesses(project, list(opened.values()))
     work = _Work(groups(rows), opened, sees, 1 if rows.num_rows < _FEW else workers, progress)
     work.estimate()
-    made = work.lift()
+    file = folder / "masks.arrow"
+    lengths.write(file, work.lift())
     standing = {row["pixel_hash"]: row["image_id"] for row in speakers(rows.select(COLUMNS).to_pylist()).values()}
-    listed = zip(rows["image_id"].to_pylist(), rows["pixel_hash"].to_pylist(), strict=True)
-    return schema.from_rows("masks", [made[standing[pixels]] | {"image_id": image} for image, pixels in listed])
+    same = pa.array([standing[pixels] for pixels in rows["pixel_hash"].to_pylist()], pa.string())
+    return Masks(rows["image_id"].combine_chunks(), file, same)
 
 
 class _Work:
@@ -100,14 +106,12 @@ class _Work:
         self._estimated([g for g in self.groups if g.container_id is not None])
         self._estimated([g for g in self.groups if g.container_id is None])
 
-    def lift(self) -> dict[str, dict[str, Any]]:
-        """The row of `masks` of every image of the groups."""
-        made: dict[str, dict[str, Any]] = {}
+    def lift(self) -> Iterator[dict[str, Any]]:
+        """The rows of `masks` of all images of the groups, as they are made."""
         with closing(map_shards(_lifted, self._shards(), workers=self.workers, sees=self.sees)) as finished:
             for shard, found in finished:
-                made.update({row["image_id"]: row for row in found})
+                yield from found
                 self._advance(len(shard.scans))
-        return made
 
     def _estimated(self, listed: Sequence[Group]) -> None:
         samples = [_Sample(g, s, self._candidates(g), self._most(g)) for g in listed if (s := self._sampled(g))]

@@ -19,6 +19,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from xqdata import compared, containers, features, labels, manifest, memory, scans, schema
+from xqdata.containers import Masks
 from xqdata.dedup import cluster, pictures
 from xqdata.dedup.cluster import Chain, Policy
 from xqdata.dedup.compare import Outcome, Pair, compare
@@ -64,7 +65,7 @@ class Options:
 
 @dataclass
 class Result:
-    """The tables that were written, and what a person wants to know of how they came about.
+    """The tables that were written, but `masks`, and what a person wants to know of how they came about.
 
     `images`: rows that were compared. `skipped`: (path, why) of images that could not be opened. `links`: by kind.
     `proposed`, `passed`: pairs by channel, and those of them that were compared in full. `radius`: of the pHash that
@@ -96,7 +97,7 @@ def dedup(project: Project, taxonomy: Taxonomy, options: Options = Options()) ->
 
     Raises TableError where the table `images` does not stand.
     """
-    with manifest.lock(project.state, "dedup"):
+    with manifest.lock(project.state, "dedup"), _folder(project) as folder:
         log = labels.log(project)
         table = present(project, taxonomy, log)
         known = Known.of(table, scans.located(project, table))
@@ -106,10 +107,10 @@ def dedup(project: Project, taxonomy: Taxonomy, options: Options = Options()) ->
         with _timed(result, "sketching"):
             sketches = _sketches(project, known, speakers, options, result)
         with _timed(result, "taking containers away"):
-            masks = _masks(project, options)
+            masks = _masks(project, folder, options)
         with _timed(result, "proposing"):
-            foregrounds = _Foregrounds(known, masks)
-            pairs = _proposed(project, known, speakers, sketches, foregrounds, options, result)
+            foregrounds = {} if masks is None else _Foregrounds(known, masks)
+            pairs = _proposed(project, folder, known, speakers, sketches, foregrounds, options, result)
         with (
             _timed(result, "comparing"),
             closing(_compared(project, known, pairs, foregrounds, options, result)) as outcomes,
@@ -127,10 +128,9 @@ def dedup(project: Project, taxonomy: Taxonomy, options: Options = Options()) ->
         result.tables = {
             "links": schema.from_rows("links", [links[pair] for pair in sorted(links)]),
             "undecided": schema.from_rows("undecided", [undecided[pair] for pair in sorted(undecided)]),
-            "masks": masks,
             "duplicates": schema.from_rows("duplicates", clusters.rows),
         }
-        _write(project, result, options)
+        _write(project, result, masks, options)
         return result
 
 
@@ -141,12 +141,13 @@ def present(project: Project, taxonomy: Taxonomy, log: pa.Table) -> pa.Table:
     return table.filter(pc.invert(table["missing"])).sort_by("image_id").combine_chunks()
 
 
-def _write(project: Project, result: Result, options: Options) -> None:
+def _write(project: Project, result: Result, masks: Masks | None, options: Options) -> None:
     """Write all tables; which pictures were compared is told with them."""
     made_from = [name for name in ("images", "labels") if manifest.exists(project, name)]
     inputs = {name: manifest.provenance(project, name).digest for name in made_from}
     told = options.told() | {"complete_radius": result.radius, "pictures": result.pictures}
-    manifest.write(project, result.tables, Origin("dedup", told, inputs))
+    pieces = schema.empty("masks") if masks is None else masks.pieces()
+    manifest.write(project, {**result.tables, "masks": pieces}, Origin("dedup", told, inputs))
 
 
 @contextmanager
@@ -204,11 +205,12 @@ def _sketches(project: Project, known: Known, speakers: Sequence[int], options: 
     return made
 
 
-def _masks(project: Project, options: Options) -> pa.Table:
+def _masks(project: Project, folder: Path, options: Options) -> Masks | None:
     if not options.containers:
-        return schema.empty("masks")
+        return None
     return containers.masks(
         project,
+        folder,
         workers=options.workers,
         progress=lambda done, total: options.progress("taking containers away", done, total),
     )
@@ -216,6 +218,7 @@ def _masks(project: Project, options: Options) -> pa.Table:
 
 def _proposed(
     project: Project,
+    folder: Path,
     known: Known,
     speakers: Sequence[int],
     sketches: Sketches,
@@ -223,12 +226,10 @@ def _proposed(
     options: Options,
     result: Result,
 ) -> _Proposed:
-    with _folder(project) as folder:
-        made = pictures.laid_out(
-            lambda columns: known.taken(columns, speakers), sketches, lambda n: foregrounds.get(speakers[n]), folder
-        )
-        sees = scans.witnesses(project, known.scans)
-        found = propose(made, options.gates, workers=options.workers, sees=sees)
+    made = pictures.laid_out(
+        lambda columns: known.taken(columns, speakers), sketches, lambda n: foregrounds.get(speakers[n]), folder
+    )
+    found = propose(made, options.gates, workers=options.workers, sees=scans.witnesses(project, known.scans))
     pairs = _Proposed(found, np.asarray(speakers, np.int64), options.ties)
     result.proposed, result.passed, result.radius = found.proposed, pairs.by_channel(), found.radius
     if found.radius < options.gates.radius:
@@ -254,19 +255,19 @@ def _folder(project: Project) -> Iterator[Path]:
 
 
 class _Foregrounds(Mapping[int, str]):
-    """The run lengths of foregrounds by place, as text that is made when it is asked for."""
+    """The run lengths of foregrounds by place, read when they are asked for."""
 
-    def __init__(self, known: Known, masks: pa.Table) -> None:
-        self.texts = masks["rle"]
-        row = pc.index_in(pa.array(known.ids, pa.string()), value_set=masks["image_id"].combine_chunks())
-        told = np.flatnonzero(np.asarray(self.texts.is_valid(), bool))
+    def __init__(self, known: Known, masks: Masks) -> None:
+        self.masks = masks
+        row = pc.index_in(pa.array(known.ids, pa.string()), value_set=masks.ids)
         row = np.asarray(row.fill_null(-1), np.int64)
-        self.row = np.where(np.isin(row, told), row, -1)
+        self.row = np.where(np.isin(row, np.flatnonzero(masks.estimated)), row, -1)
 
     def __getitem__(self, place: int) -> str:
-        if self.row[place] < 0:
+        text = None if self.row[place] < 0 else self.masks.rle(self.row[place])
+        if text is None:
             raise KeyError(place)
-        return str(self.texts[int(self.row[place])].as_py())
+        return text
 
     def __iter__(self) -> Iterator[int]:
         return iter(np.flatnonzero(self.row >= 0).tolist())
