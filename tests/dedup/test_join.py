@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 
 from xqdata.dedup import loops, pigeonhole
 from xqdata.dedup.census import census
-from xqdata.dedup.hits import INVERSE
+from xqdata.dedup.hits import INVERSE, Side
 from xqdata.dedup.join import Join, Pairs, distance256, oriented_pairs, pairs_within, run
 from xqdata.hashing import hashes as hashes_of
 
@@ -126,6 +126,17 @@ def test_thousands_of_hashes_by_the_plan_as_it_is(kind, radius):
     assert np.array_equal(np.bitwise_count(hashes[pairs[0]] ^ hashes[pairs[1]]), pairs[2])
     within = sum(int((np.bitwise_count(hashes[n:] ^ h) <= radius).sum()) for n, h in enumerate(hashes[:-1], 1))
     assert len(pairs[0]) == within
+
+
+def test_a_plan_is_not_misled_by_pictures_near_to_themselves():
+    """Each picture is near to itself in one of its orientations: one of very many pairs, however the sample is drawn."""
+    count = 50_000
+    hashes = make("random", 8 * count, 3)
+    plain, turned = Side.of(hashes[::8]), Side.of(hashes)
+    near = pigeonhole._Sample(plain, turned, 8).near
+    assert 0.3 * count < near[0] < 3 * count
+    assert near[1:].sum() == 0
+    assert pigeonhole.plan(Side.of(hashes), Side.of(make("random", 8 * count, 4)), 8).agreeing == 2
 
 
 def test_a_bucket_that_stays_large_is_split_again(monkeypatch):

@@ -98,7 +98,10 @@ class _Sample:
     def __init__(self, a: Side, b: Side, radius: int) -> None:
         self.same = a is b
         self.counts = len(a.rows), len(b.rows)
-        self.a, self.b = _both(a, b, _thinned)
+        # Drawn apart: the two sides of pictures that are turned come in one order, and places drawn alike would be of
+        # the same pictures, which are near.
+        self.a = _thinned(a, 0)
+        self.b = self.a if self.same else _thinned(b, 1)
         # How many pairs one pair of the sample stands for.
         self.scale = self.counts[0] * self.counts[1] / (len(self.a.rows) * len(self.b.rows))
         spans = tiles(len(self.a.rows), len(self.b.rows), self.same)
@@ -137,10 +140,10 @@ class _Sample:
         return float(sizes_a @ sizes_b) * self.scale
 
 
-def _thinned(side: Side) -> Side:
+def _thinned(side: Side, seed: int) -> Side:
     count = len(side.rows)
     # At random: hashes at even distances in a sorted column are never near. The seed only makes plans repeatable.
-    some = np.unique(np.random.default_rng(0).integers(0, count, _SAMPLE)) if count > _SAMPLE else slice(count)
+    some = np.unique(np.random.default_rng(seed).integers(0, count, _SAMPLE)) if count > _SAMPLE else slice(count)
     return Side.of(side.values[some])
 
 
