@@ -1,3 +1,7 @@
 """xqdata: raw X-ray scanner exports in, datasets that can be trusted out."""
 
+from xqdata import processor
+
 __version__ = "0.1.0.dev0"
+
+processor.settle()  # before anything loads OpenCV

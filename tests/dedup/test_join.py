@@ -129,7 +129,7 @@ def test_thousands_of_hashes_by_the_plan_as_it_is(kind, radius):
 
 
 def test_a_plan_is_not_misled_by_pictures_near_to_themselves():
-    """Each picture is near to itself in one of its orientations: one of very many pairs, however the sample is drawn."""
+    """Each picture is near to itself in one of its orientations: few of all pairs, however the sample is drawn."""
     count = 50_000
     hashes = make("random", 8 * count, 3)
     plain, turned = Side.of(hashes[::8]), Side.of(hashes)

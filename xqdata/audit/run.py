@@ -31,8 +31,8 @@ from xqdata.taxonomy import Taxonomy
 
 Progress = Callable[[str, int, int], None]
 
-# By benchmark/scale, to 10^6 images.
-MEMORY = memory.Rate(400 * 10**6, 1100)
+# By benchmark/scale, to 10^7 images.
+MEMORY = memory.Rate(700 * 10**6, 820)
 
 
 @dataclass(frozen=True)

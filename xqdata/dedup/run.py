@@ -36,7 +36,7 @@ from xqdata.taxonomy import Taxonomy
 _MORE = ("missing", "objects", "phash", "pixel_hash", "sha256")
 _COLUMNS = list(dict.fromkeys([*scans.COLUMNS, *pictures.COLUMNS, *cluster.COLUMNS, *_MORE]))
 
-# Of the clusters alone, by benchmark/scale, to 10^6 images: whatever else a run holds comes on top.
+# Of the clusters alone, by benchmark/scale, to 10^7 images: whatever else a run holds comes on top.
 MEMORY = memory.Rate(300 * 10**6, 1560)
 
 Progress = Callable[[str, int, int], None]

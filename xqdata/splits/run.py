@@ -32,7 +32,7 @@ from xqdata.taxonomy import Taxonomy
 
 # Of each report, what its table's provenance keeps.
 _KEPT = ("certificate", "levels", "fold", "obstacles", "methods", "proof", "moved")
-# By benchmark/scale, to 4 × 10^6 images; axes and conditions read more columns and hold a table of cells.
+# By benchmark/scale, to 10^7 images; axes and conditions read more columns and hold a table of cells.
 _MEMORY, _CROSSED = memory.Rate(300 * 10**6, 950), memory.Rate(500 * 10**6, 1350)
 
 

@@ -1,0 +1,35 @@
+"""The same results on every processor: OpenCV is kept from instructions that only some have.
+
+With AVX-512 it adds in another order than with AVX2 and rounds otherwise, so that masks, and with them a verdict or two
+of dedup, would depend on the machine. The other libraries' vectors do not show in what xqdata keeps.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+
+# What OpenCV calls AVX-512, and what a processor must have for it.
+_NAME, _PARTS = "AVX512-SKX", {"avx512f", "avx512cd", "avx512bw", "avx512dq", "avx512vl"}
+_VARIABLE = "OPENCV_CPU_DISABLE"
+
+
+def settle(told: Path = Path("/proc/cpuinfo")) -> None:
+    """Say so to OpenCV, for this process and those that it starts.
+
+    OpenCV asks once, when it is loaded: where it is there already, or somebody has set the variable, all stays as it
+    is. It complains of what the processor does not have, so nothing is said there.
+    """
+    if "cv2" not in sys.modules and has_avx512(told):
+        os.environ.setdefault(_VARIABLE, _NAME)
+
+
+def has_avx512(told: Path = Path("/proc/cpuinfo")) -> bool:
+    """Whether the processor has it, as Linux tells in `told`; false where nothing is told."""
+    try:
+        lines = told.read_text(encoding="ascii", errors="replace").splitlines()
+    except OSError:
+        return False
+    flags = next((line for line in lines if line.startswith("flags")), "")
+    return set(flags.split()) >= _PARTS
