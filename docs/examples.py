@@ -19,9 +19,9 @@ Blocks that are `loose` or `vary` are written anew together when any block of th
 A comment `<!-- run hidden` holds commands, a line each, which the page does not show. A block of any language below
 `<!-- file NAME -->` is written to that file, below the folder in which the last command ended.
 
-A page that simulates prints what follows from pixels, which is the same on all x86-64 processors with AVX2. On others,
-and on those with AVX-512, where it was not seen yet that nothing differs, its commands must run, and what differs is
-shown, but makes no page stale.
+A page that simulates prints what follows from pixels, and is compared on x86-64 processors with AVX2. On others, and on
+those with AVX-512, where nobody has seen yet that nothing differs, its commands must run; what differs is shown, but
+makes no page stale.
 
 Times, rates, dates, sizes of files, versions, and names of audits and of events of the label log differ from run to
 run: those are not compared, nor does a page change because of them; nor are widths of columns and line breaks.

@@ -108,7 +108,7 @@ def test_example_reader_works(tmp_path: Path) -> None:
     paths = ["0001.par", "0001.png", "0002.png"]
     tree = Tree("raw", tmp_path, paths, taxonomy.load(), IngestConfig(), tmp_path)
     reader = module.Par()
-    assert reader.sniff(tree) == "1 pictures have a .par file"
+    assert reader.sniff(tree) == "pictures with a .par file: 1"
     reading = reader.read(tree)
     assert reading.fields == {"0001.png": {"kvp": "160", "object": "apple", "shift": "2"}}
     assert reading.sources == {"0001.par": "sidecar"}

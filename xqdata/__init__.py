@@ -2,6 +2,6 @@
 
 from xqdata import processor
 
-__version__ = "0.1.0.dev0"
-
 processor.settle()  # before anything loads OpenCV
+
+__version__ = "0.1.0.dev0"

@@ -5,7 +5,10 @@ Anything else that is raised is a bug and keeps its traceback.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 
@@ -55,6 +58,16 @@ def installing(extra: str, *others: str) -> str:
     these words go into tables, which must not depend on the machine.
     """
     return " ".join([f"pip install '/path/to/xqdata[{extra}]'", *others])
+
+
+@contextmanager
+def writing_to(place: Path) -> Iterator[None]:
+    """An OSError of the block, which writes to `place`, becomes an XqdataError."""
+    try:
+        yield
+    except OSError as error:
+        told, hint = f"cannot be written ({error.strerror or error})", "free some space and run the command again"
+        raise XqdataError(told, where=str(place), hint=hint) from error
 
 
 def one_line(text: str) -> str:

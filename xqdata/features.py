@@ -33,7 +33,7 @@ from xqdata.schema import ORIENTATIONS
 from xqdata.shingles import shingles
 
 SIDE = 64  # pixels on a side of the low-resolution picture, whatever the shape of the scan
-_VERSION = 4
+_VERSION = 5
 _SHARD = 64
 _FEW = 48
 _FILLED = 12  # of a thumbnail's 255: what is darker than air's noise

@@ -1,7 +1,7 @@
-"""The same results on every processor: OpenCV is kept from instructions that only some have.
+"""OpenCV is kept from instructions that only some processors have.
 
 With AVX-512 it adds in another order than with AVX2 and rounds otherwise, so that masks, and with them a verdict or two
-of dedup, would depend on the machine. The other libraries' vectors do not show in what xqdata keeps.
+of dedup, would depend on the machine.
 """
 
 from __future__ import annotations
@@ -18,18 +18,19 @@ _VARIABLE = "OPENCV_CPU_DISABLE"
 def settle(told: Path = Path("/proc/cpuinfo")) -> None:
     """Say so to OpenCV, for this process and those that it starts.
 
-    OpenCV asks once, when it is loaded: where it is there already, or somebody has set the variable, all stays as it
-    is. It complains of what the processor does not have, so nothing is said there.
+    OpenCV asks once, when it is loaded. Where it was loaded before, it goes on as it does, and so do the processes that
+    are started: one run is never of two sorts. What somebody has set stays. OpenCV complains of what the processor does
+    not have, so nothing is said there.
     """
-    if "cv2" not in sys.modules and has_avx512(told):
-        os.environ.setdefault(_VARIABLE, _NAME)
+    if has_avx512(told):
+        os.environ.setdefault(_VARIABLE, "" if "cv2" in sys.modules else _NAME)
 
 
 def has_avx512(told: Path = Path("/proc/cpuinfo")) -> bool:
     """Whether the processor has it, as Linux tells in `told`; false where nothing is told."""
     try:
-        lines = told.read_text(encoding="ascii", errors="replace").splitlines()
+        with told.open(encoding="ascii", errors="replace") as lines:
+            flags = next((line for line in lines if line.startswith("flags")), "")
     except OSError:
         return False
-    flags = next((line for line in lines if line.startswith("flags")), "")
     return set(flags.split()) >= _PARTS

@@ -28,7 +28,7 @@ SCANS = 1e8
 # Processor seconds that a scan of 1000 x 700 takes beyond the tiny pictures that were measured here: decoding and
 # hashing (benchmark/speed: 4 to 7 ms), the sketch for dedup (18 ms), and its bytes on disk.
 DECODED, SKETCHED, BYTES = 0.006, 0.018, 0.7e6
-TABLES = 9  # of the join, at 10^6 pictures and radius 8: as many processors can work on it at once
+TABLES = 165  # of the join, at 10^7 pictures and radius 8: as many processors can work on it at once
 MACHINES = (("one machine of 64 cores", 64, 1), ("20 nodes of 32 cores", 640, 20))
 
 

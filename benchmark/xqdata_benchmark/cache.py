@@ -32,7 +32,7 @@ from xqdata.scans import Scan
 from xqdata_benchmark.recipe import Input
 from xqdata_benchmark.samples import Samples
 
-_VERSION = 2
+_VERSION = 3
 _SHARD = 32
 _FEW = 48
 _TOLD = "told.json"

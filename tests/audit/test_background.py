@@ -7,16 +7,20 @@ object alone (must not), in the object's size (must not), and in its place (the 
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from typing import Any
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from audit.conftest import parted
 from splits.conftest import scan
+from xqdata import manifest, schema
+from xqdata.audit import background
 from xqdata.audit.background import SIDE, Score, _judged, _replaced
 from xqdata.audit.material import Material, gather
-from xqdata.manifest import Project
+from xqdata.manifest import Origin, Project
 from xqdata.taxonomy import Taxonomy
 
 COUNT, CLASSES = 320, 4
@@ -87,3 +91,25 @@ def test_large_objects_leave_nothing_to_judge() -> None:
     maps, shown = np.zeros((80, SIDE, SIDE), np.float32), np.ones((80, SIDE, SIDE), bool)
     told = _replaced(maps, shown, np.zeros(80, np.int64), np.arange(80), np.arange(80) % 2)
     assert told == "0 images show an object that leaves background to judge, 60 are needed"
+
+
+def test_each_image_is_read_with_its_own_foreground(
+    project: Project, material: Material, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ids = material.images["image_id"].to_pylist()
+    empty, absent = ids[7], ids[9]
+    rows = [
+        {"image_id": i, "rle": f"of {i}", "box": None if i == empty else [1, 2, 3, 4], "method": "test"}
+        for i in reversed(ids)
+        if i != absent
+    ]
+    manifest.write(project, {"masks": schema.from_rows("masks", rows)}, Origin("dedup", {}))
+    seen: dict[str, str] = {}
+
+    def read(_: Project, __: Material, rows: NDArray[np.int64], told: Sequence[str], *___: object) -> Any:
+        seen.update(zip((ids[n] for n in rows), told, strict=True))
+        return np.zeros((len(rows), SIDE, SIDE)), np.zeros((len(rows), SIDE, SIDE), bool), np.ones(len(rows), bool)
+
+    monkeypatch.setattr(background, "_read", read)
+    background._views(project, material, 0, 1, lambda *_: None)
+    assert seen == {i: f"of {i}" for i in ids if i not in (empty, absent)}

@@ -21,6 +21,7 @@ from xqdata.config import Config
 from xqdata.containers.grouping import COLUMNS, groups, polarities
 from xqdata.containers.rle import unrle
 from xqdata.containers.run import SHARD_SCANS
+from xqdata.errors import XqdataError
 from xqdata.ingest import ingest, resolve
 from xqdata.manifest import Project
 from xqdata.taxonomy import load
@@ -226,7 +227,12 @@ def test_how_many_rows_lie_together_does_not_matter(lab, made, tmp_path, monkeyp
     monkeypatch.setattr("xqdata.containers.lengths._PIECE", 4)
     found = containers.masks(lab[0], tmp_path, workers=1)
     pieces = list(found.pieces())
-    assert [piece.num_rows for piece in pieces] == [4] * (made.num_rows // 4) + [made.num_rows % 4]
+    assert {piece.num_rows for piece in pieces[:-1]} == {4} and pieces[-1].num_rows <= 4
     assert pa.concat_tables(pieces).equals(made)
     assert [found.rle(n) for n in range(len(found))] == made["rle"].to_pylist()
     assert found.estimated.tolist() == made["rle"].is_valid().to_pylist()
+
+
+def test_a_folder_that_cannot_be_written_is_one_line(lab, tmp_path):
+    with pytest.raises(XqdataError, match=r"masks.arrow: cannot be written \(No such file or directory\); free some"):
+        containers.masks(lab[0], tmp_path / "absent", workers=1)

@@ -136,7 +136,6 @@ def test_a_plan_is_not_misled_by_pictures_near_to_themselves():
     near = pigeonhole._Sample(plain, turned, 8).near
     assert 0.3 * count < near[0] < 3 * count
     assert near[1:].sum() == 0
-    assert pigeonhole.plan(Side.of(hashes), Side.of(make("random", 8 * count, 4)), 8).agreeing == 2
 
 
 def test_a_bucket_that_stays_large_is_split_again(monkeypatch):

@@ -250,4 +250,4 @@ def test_words_that_annotations_use_do_not_make_one(raw, tree):
 def test_why(raw, tree):
     beside(raw, {"kvp": 160})
     beside(raw, "<scan><kvp>1</kvp></scan>", name="0582.xml")
-    assert Sidecars().sniff(tree()) == "1 pictures have a file of their own name beside them, as 0582.json"
+    assert Sidecars().sniff(tree()) == "1 picture has a file of its own name beside it, as 0582.json"

@@ -70,7 +70,7 @@ def test_without_names_a_class_is_its_number_and_no_object(raw, tree):
     reading = read(tree)
     assert labels(reading) == {"images/1.png": ["0", "17"]}
     assert dict(reading.fields) == {}
-    assert Yolo().sniff(tree()) == "1 pictures have a file of boxes, as labels/1.txt; classes without names"
+    assert Yolo().sniff(tree()) == "1 picture has a file of boxes, as labels/1.txt; classes without names"
 
 
 def test_each_set_has_its_own_names(raw, tree):

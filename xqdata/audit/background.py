@@ -103,8 +103,8 @@ def _views(
         return "there are no masks: run xqdata dedup"
     # A box is known where a foreground is that is not empty; the run lengths are read of those that are drawn alone.
     boxes = manifest.read(project, "masks", ["image_id", "box"])
-    shown = pc.is_in(material.images["image_id"], value_set=boxes.filter(pc.is_valid(boxes["box"]))["image_id"])
-    known = np.flatnonzero(np.asarray(shown, bool) & material.has_part)
+    filled = pc.is_in(material.images["image_id"], value_set=boxes.filter(pc.is_valid(boxes["box"]))["image_id"])
+    known = np.flatnonzero(np.asarray(filled, bool) & material.has_part)
     one = labelled(material, known)
     rows = drawn(material, one.rows, _MOST, seed)
     if len(rows) < _FEWEST:

@@ -32,7 +32,7 @@ from xqdata.taxonomy import Taxonomy
 Progress = Callable[[str, int, int], None]
 
 # By benchmark/scale, to 10^7 images.
-MEMORY = memory.Rate(700 * 10**6, 820)
+MEMORY = memory.Rate(800 * 10**6, 820)
 
 
 @dataclass(frozen=True)

@@ -12,6 +12,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from xqdata import schema
+from xqdata.errors import writing_to
 
 _BATCH = 1024
 _PIECE = 4096
@@ -60,9 +61,9 @@ class Masks:
 
 
 def write(file: Path, rows: Iterator[Mapping[str, object]]) -> None:
-    """Write rows of `masks`, in any order, as they come. Raises OSError where `file` cannot be written."""
+    """Write rows of `masks`, in any order, as they come. Raises XqdataError where `file` cannot be written."""
     # Not compressed, so that it can be mapped into memory.
-    with pa.OSFile(str(file), "wb") as sink, pa.ipc.new_file(sink, schema.MASKS.arrow) as writer:
+    with writing_to(file), pa.OSFile(str(file), "wb") as sink, pa.ipc.new_file(sink, schema.MASKS.arrow) as writer:
         while some := list(islice(rows, _BATCH)):
             (batch,) = schema.from_rows("masks", some).to_batches()
             writer.write_batch(batch)

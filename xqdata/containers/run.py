@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -64,20 +64,21 @@ def masks(
     """The table `masks` for every image that is not missing, in the order of their image_id.
 
     `folder`: where its rows are kept, in a file that must stay for as long as they are read. A row whose image cannot
-    be opened any more says so in `method`. Raises TableError where the table `images` does not stand, OSError where the
-    file cannot be written.
+    be opened any more says so in `method`. Raises TableError where the table `images` does not stand, XqdataError
+    where the file cannot be written.
     """
     rows = manifest.read(project, "images", list(dict.fromkeys((*COLUMNS, *scans.COLUMNS, "missing"))))
     rows = rows.filter(pc.invert(rows["missing"])).sort_by("image_id")
     polarity = polarities(rows)
     opened = {s.image_id: replace(s, polarity=polarity.get(s.image_id)) for s in scans.located(project, rows)}
     sees = scans.witnesses(project, list(opened.values()))
-    work = _Work(groups(rows), opened, sees, 1 if rows.num_rows < _FEW else workers, progress)
-    work.estimate()
-    file = folder / "masks.arrow"
-    lengths.write(file, work.lift())
     standing = {row["pixel_hash"]: row["image_id"] for row in speakers(rows.select(COLUMNS).to_pylist()).values()}
     same = pa.array([standing[pixels] for pixels in rows["pixel_hash"].to_pylist()], pa.string())
+    file = folder / "masks.arrow"
+    work = _Work(groups(rows), opened, sees, 1 if rows.num_rows < _FEW else workers, progress)
+    work.estimate()
+    with closing(work.lift()) as made:
+        lengths.write(file, made)
     return Masks(rows["image_id"].combine_chunks(), file, same)
 
 
@@ -106,7 +107,7 @@ class _Work:
         self._estimated([g for g in self.groups if g.container_id is not None])
         self._estimated([g for g in self.groups if g.container_id is None])
 
-    def lift(self) -> Iterator[dict[str, Any]]:
+    def lift(self) -> Generator[dict[str, Any], None, None]:
         """The rows of `masks` of all images of the groups, as they are made."""
         with closing(map_shards(_lifted, self._shards(), workers=self.workers, sees=self.sees)) as finished:
             for shard, found in finished:

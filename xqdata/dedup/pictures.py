@@ -16,7 +16,7 @@ from xqdata.containers.rle import unrle
 from xqdata.dedup import patches, thumbs
 from xqdata.dedup.patches import Patches
 from xqdata.dedup.thumbs import Thumbs
-from xqdata.errors import XqdataError
+from xqdata.errors import writing_to
 from xqdata.features import SIDE, Sketches
 
 # Below this standard deviation of grey values, as a share of their range, a picture shows next to nothing.
@@ -65,11 +65,8 @@ def laid_out(rows: Rows, sketches: Sketches, masks: Masks, folder: Path) -> Pict
     for the files. Raises XqdataError where they cannot be written.
     """
     unread = np.isin(np.arange(len(sketches.file)), list(sketches.unread))
-    try:
+    with writing_to(folder):
         of_sketches = _of_sketches(sketches, masks, folder)
-    except OSError as error:
-        told, hint = f"cannot be written ({error.strerror or error})", "free some space and run the command again"
-        raise XqdataError(told, where=str(folder), hint=hint) from error
     return Pictures(
         **of_sketches,
         phash256=np.frombuffer(b"".join(r["phash256"] for r in rows(["phash256"])), np.uint64).reshape(-1, 4),

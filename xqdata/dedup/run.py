@@ -269,6 +269,9 @@ class _Foregrounds(Mapping[int, str]):
             raise KeyError(place)
         return text
 
+    def __contains__(self, place: object) -> bool:
+        return isinstance(place, int) and bool(self.row[place] >= 0)
+
     def __iter__(self) -> Iterator[int]:
         return iter(np.flatnonzero(self.row >= 0).tolist())
 

@@ -13,6 +13,7 @@ from xqdata.readers import voc
 from xqdata.readers.annotations import WHOLE, Annotations, ending, load_json, load_xml
 from xqdata.readers.base import Reading, Tree
 from xqdata.readers.fields import LISTS, coerce, column_called, moment
+from xqdata.words import several
 
 _ENDINGS = (".json", ".xml")
 # Far below Python's own limit, which depends on who calls.
@@ -28,7 +29,9 @@ class Sidecars:
         """How many pictures have a side file."""
         pairs = _pairs(tree)
         count = len({picture for picture, _ in pairs})
-        return f"{count} pictures have a file of their own name beside them, as {pairs[0][1]}" if pairs else None
+        one, many = "picture has a file of its own name beside it", "pictures have a file of their own name beside them"
+        found = several(count, one, many)
+        return f"{found}, as {pairs[0][1]}" if pairs else None
 
     def read(self, tree: Tree) -> Reading:
         """Read every side file."""

@@ -14,6 +14,7 @@ import yaml
 
 from xqdata.readers.annotations import Annotations, ending, numbers, read_text
 from xqdata.readers.base import Box, Reading, Tree
+from xqdata.words import several
 
 _NUMBER = re.compile(r"[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?")
 _LABELS = "labels"
@@ -36,7 +37,8 @@ class Yolo:
             return None
         files = sorted(_names(tree))
         named = f"classes named by {', '.join(files)}" if files else "classes without names"
-        return f"{len(pairs)} pictures have a file of boxes, as {pairs[0][1]}; {named}"
+        found = several(len(pairs), "picture has", "pictures have")
+        return f"{found} a file of boxes, as {pairs[0][1]}; {named}"
 
     def read(self, tree: Tree) -> Reading:
         """Read the label file of every picture that has one."""
