@@ -5,6 +5,7 @@ Anything else that is raised is a bug and keeps its traceback.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
@@ -66,8 +67,9 @@ def writing_to(place: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        told, hint = f"cannot be written ({error.strerror or error})", "free some space and run the command again"
-        raise XqdataError(told, where=str(place), hint=hint) from error
+        why = os.strerror(error.errno) if error.errno else error  # Arrow's own text is a sentence around the same words
+        hint = "free some space and run the command again"
+        raise XqdataError(f"cannot be written ({why})", where=str(place), hint=hint) from error
 
 
 def one_line(text: str) -> str:

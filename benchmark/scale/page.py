@@ -153,7 +153,7 @@ def plan(known: dict[str, Curve]) -> Iterator[list[str]]:
         if curve:
             hours = (SCANS * each + curve.at(SCANS, 1)) / 3600
             yield [name, f"{hours:,.0f}", *(f"{hours / cores:,.1f}" for _, cores, _ in MACHINES), _memory(curve)]
-    for name, at_once in (("join, threads", TABLES), ("split", 1), ("audit", 1), ("clusters of dedup", 1)):
+    for name, at_once in (("join, one thread", TABLES), ("split", 1), ("audit", 1), ("clusters of dedup", 1)):
         if name in known:
             hours = known[name].at(SCANS, 1) / 3600
             spread = [f"{hours / min(at_once, cores):,.1f}" for _, cores, _ in MACHINES]
