@@ -237,9 +237,11 @@ class _Codes:
 
     @classmethod
     def of(cls, case: Case) -> _Codes:
+        """The codes of all pictures of a case."""
         names = sorted({name for p in case.pictures for name in p.objects})
 
         def numbered(values: Sequence[Any]) -> NDArray[np.int64]:
+            """Equal values have equal numbers; what is empty is -1."""
             seen: dict[Any, int] = {}
             return np.array([seen.setdefault(v, len(seen)) if v else -1 for v in values], np.int64)
 
@@ -320,10 +322,12 @@ def stages(case: Case, shares: Shares, workers: int) -> None:
     cut, filtered = propose._pieces, propose._filtered
 
     def seeing(pictures: Any, batch: Any, channel: int) -> Any:
+        """Note which wanted pairs a channel proposes."""
         seen[propose.CHANNELS[channel]] |= np.isin(wanted, batch.a * len(speakers) + batch.b)
         return cut(pictures, batch, channel)
 
     def passing(*arguments: Any) -> Any:
+        """Note which wanted pairs pass the filters, as copies and as ties."""
         for survivors in filtered(*arguments):
             a, b, _, channels, for_copy, for_tie, for_window, _ = survivors
             kept = a * len(speakers) + b

@@ -270,7 +270,7 @@ class _Foregrounds(Mapping[int, str]):
         return text
 
     def __contains__(self, place: object) -> bool:
-        return isinstance(place, int) and bool(self.row[place] >= 0)
+        return isinstance(place, int | np.integer) and bool(self.row[place] >= 0)
 
     def __iter__(self) -> Iterator[int]:
         return iter(np.flatnonzero(self.row >= 0).tolist())
