@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pyarrow as pa
 import pytest
 from click.testing import CliRunner
 
@@ -81,6 +82,30 @@ def test_warned_where_it_may_not_fit_and_refused_where_it_cannot() -> None:
     assert memory.check("split", rate, rows, Memory(1 * GB, 5 * GB))
     with pytest.raises(InputError, match=r"split: takes some 10.0 GB of .*, and there are 4.9 GB in all; take a"):
         memory.check("split", rate, rows, Memory(1 * GB, 49 * GB // 10))
+
+
+def test_more_rows_than_a_column_of_hashes_holds_are_refused_on_any_machine() -> None:
+    assert memory.check("audit", Rate(GB, 1), 2**25 - 1, None) == ""
+    with pytest.raises(InputError, match=r"audit: takes at most 33,554,431 images, and there are 33,554,432; divide"):
+        memory.check("audit", Rate(GB, 1), 2**25, None)
+
+
+def test_texts_that_overflow_a_column_are_one_line(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    size = 1_100_000_000  # zeroed pages that nobody reads take no memory
+    offsets = pa.array([0, size], pa.int32()).buffers()[1]
+    long = pa.StringArray.from_buffers(1, offsets, pa.py_buffer(bytes(size)))
+
+    def overflow(*_: object) -> None:
+        pa.table({"path": pa.chunked_array([long, long])}).take([1, 0])
+
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(manifest, "standing", overflow)
+    done = CliRunner().invoke(main, ["status"])
+    assert (done.exit_code, done.stderr.count("\n")) == (1, 1)
+    assert done.stderr.startswith("error: the texts of one column take more than 2 GB")
+    # As Arrow says it where a column of ids is looked up in, which takes a minute: index_in of 2**26 ids.
+    assert memory.overflowed(pa.ArrowCapacityError("array cannot contain more than 2147483646 bytes, have 2147483648"))
+    assert memory.overflowed(pa.ArrowInvalid("Column 'path' must not be null")) is None
 
 
 @pytest.mark.parametrize("command", ["split", "audit", "dedup"])

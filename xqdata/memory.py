@@ -14,7 +14,11 @@ from pathlib import Path
 from xqdata.errors import InputError
 
 _HOPELESS = 2
-_HINT = "take a machine with more memory, or divide the project by site or year"
+_DIVIDE = "divide the project by site or year"
+_HINT = f"take a machine with more memory, or {_DIVIDE}"
+# To look up in a column of text Arrow puts it into one piece of at most so many bytes; the longest hash has 64.
+_MOST = (2**31 - 2) // 64
+_OVERFLOWS = ("offset overflow while concatenating arrays", "array cannot contain more than 2147483646 bytes")
 
 
 @dataclass(frozen=True)
@@ -40,8 +44,10 @@ class Rate:
 def check(step: str, rate: Rate, rows: int, there: Memory | None) -> str:
     """A warning where `step` takes more than is free for so many images; empty where it fits, or where nobody knows.
 
-    Raises InputError where it takes more than twice the memory that there is in all.
+    Raises InputError where it takes more than twice the memory that there is in all, and above 33 million images.
     """
+    if rows > _MOST:
+        raise InputError(f"takes at most {_MOST:,} images, and there are {rows:,}", where=step, hint=_DIVIDE)
     takes = rate.of(rows)
     if there is None or takes <= there.free:
         return ""
@@ -49,6 +55,13 @@ def check(step: str, rate: Rate, rows: int, there: Memory | None) -> str:
     if takes > _HOPELESS * there.all:
         raise InputError(f"{told}, and there are {_spelled(there.all)} in all", where=step, hint=_HINT)
     return f"{step} {told}, and {_spelled(there.free)} are free: if it is killed, {_HINT}"
+
+
+def overflowed(error: Exception) -> InputError | None:
+    """What a user is told where `error` is Arrow's, and says that a column of text does not fit one piece of it."""
+    if not any(words in str(error) for words in _OVERFLOWS):
+        return None
+    return InputError("the texts of one column take more than 2 GB, which is all that this step can hold", hint=_DIVIDE)
 
 
 def _spelled(size: int) -> str:

@@ -14,6 +14,7 @@ from typing import Any
 import click
 
 import xqdata
+from xqdata import memory
 from xqdata.cli.lazy import LazyGroup
 from xqdata.cli.outline import ASKED, outline
 from xqdata.errors import XqdataError, one_line
@@ -102,6 +103,10 @@ class _Group(LazyGroup):
             told = "interrupted: the tables are whole and finished work is kept; run the command again to go on"
             click.echo(f"\n{told}", err=True)
             raise click.exceptions.Exit(_INTERRUPTED) from None
+        except Exception as error:
+            if told := memory.overflowed(error):
+                raise _OneLine(str(told)) from error
+            raise
 
 
 def _show_versions(ctx: click.Context, _: click.Parameter, wanted: bool) -> None:

@@ -68,7 +68,7 @@ def masks(
     where the file cannot be written.
     """
     rows = manifest.read(project, "images", list(dict.fromkeys((*COLUMNS, *scans.COLUMNS, "missing"))))
-    rows = rows.filter(pc.invert(rows["missing"])).sort_by("image_id")
+    rows = manifest.ordered(rows.filter(pc.invert(rows["missing"])), ["image_id"])
     polarity = polarities(rows)
     opened = {s.image_id: replace(s, polarity=polarity.get(s.image_id)) for s in scans.located(project, rows)}
     sees = scans.witnesses(project, list(opened.values()))

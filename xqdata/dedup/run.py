@@ -138,7 +138,7 @@ def present(project: Project, taxonomy: Taxonomy, log: pa.Table) -> pa.Table:
     """The rows that are compared, by image_id, with effective labels: what dedup reads of them."""
     raw = manifest.read(project, "images", list(dict.fromkeys([*_COLUMNS, *labels.needed(log)])))
     table = labels.effective(raw, log, taxonomy).select(_COLUMNS)
-    return table.filter(pc.invert(table["missing"])).sort_by("image_id").combine_chunks()
+    return manifest.ordered(table.filter(pc.invert(table["missing"])), ["image_id"]).combine_chunks()
 
 
 def _write(project: Project, result: Result, masks: Masks | None, options: Options) -> None:

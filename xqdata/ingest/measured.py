@@ -19,7 +19,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import xxhash
 
-from xqdata import schema
+from xqdata import manifest, schema
 from xqdata.ingest.walk import Found
 from xqdata.scans import Rules
 
@@ -102,7 +102,7 @@ def reusable(measured: pa.Table, files: Iterable[Found], sources: Collection[str
         if same and (path, page, item) not in seen and (mtime is not None or tag):
             seen.add((path, page, item))
             keep.append(row)
-    return measured.take(pa.array(keep, pa.int64()))
+    return manifest.taken(measured, pa.array(keep, pa.int64()))
 
 
 def as_sources(measured: pa.Table, sources: Collection[str]) -> pa.Table:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 import pyarrow as pa
 
-from xqdata import engine, paths
+from xqdata import engine, manifest, paths
 from xqdata.crawl import Crawl
 from xqdata.ingest.measured import as_sources, compact, fingerprint, load, reusable, sweep
 from xqdata.ingest.roots import Root
@@ -73,8 +73,7 @@ class Measuring:
         workers = 1 if len(waiting) < _FEW else self.options.workers
         ends = [waiting[n] for n in (0, -1)] if waiting else []
         written = self._measure(waiting, lambda: count, sources, workers, ends, len(read))
-        order = [("path", "ascending"), ("page", "ascending"), ("item", "ascending")]
-        measured = pa.concat_tables([known, ahead, load(written)]).sort_by(order)
+        measured = manifest.ordered(pa.concat_tables([known, ahead, load(written)]), ("path", "page", "item"))
         if (count or len(self.stored) > 1) and not self.options.dry_run:
             compact(self.store, measured)
         return measured, count

@@ -9,7 +9,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from xqdata import schema
+from xqdata import manifest, schema
 from xqdata.ingest.describe import DESCRIBED
 
 # Columns that mean something only together: a file that moved keeps all of a group, or what its new place says.
@@ -30,7 +30,7 @@ def others_kept(name: str, before: pa.Table, pieces: Sequence[pa.Table], roots: 
     others = known.filter(pc.invert(pc.is_in(known["root"], pa.array(roots, pa.string()))))
     table = pa.concat_tables([others, *pieces])
     keys = [c for c in ("root", "path", "page", "item") if c in table.column_names]
-    return table.sort_by([(column, "ascending") for column in keys])
+    return manifest.ordered(table, keys)
 
 
 def boxes_kept(before: pa.Table, new: pa.Table, images: pa.Table, roots: Sequence[str]) -> pa.Table:
@@ -38,7 +38,7 @@ def boxes_kept(before: pa.Table, new: pa.Table, images: pa.Table, roots: Sequenc
     mine = pc.and_(pc.is_in(images["root"], pa.array(roots, pa.string())), pc.invert(images["missing"]))
     unseen = images.filter(pc.invert(mine))["image_id"].combine_chunks()
     kept = before.filter(pc.is_in(before["image_id"], unseen))
-    return pa.concat_tables([kept, new]).sort_by([(column, "ascending") for column in schema.DETECTIONS.key])
+    return manifest.ordered(pa.concat_tables([kept, new]), schema.DETECTIONS.key)
 
 
 def gone(before: pa.Table, root: str, images: pa.Table, rejects: pa.Table, sources: pa.Table) -> pa.Table:

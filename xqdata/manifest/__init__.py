@@ -1,6 +1,7 @@
 """Manifest tables: read by columns and in batches, written atomically, with digests, provenance and a lock."""
 
 from xqdata.manifest.digest import Digest, digest, nothing
+from xqdata.manifest.gather import ordered, taken
 from xqdata.manifest.lock import lock
 from xqdata.manifest.store import (
     DEFAULT_SPLIT,
@@ -32,10 +33,12 @@ __all__ = [
     "finish_commit",
     "lock",
     "nothing",
+    "ordered",
     "provenance",
     "read",
     "splits",
     "standing",
+    "taken",
     "widened",
     "write",
 ]

@@ -22,6 +22,7 @@ import xqdata
 from xqdata import schema
 from xqdata.errors import TableError
 from xqdata.manifest.digest import digest, nothing
+from xqdata.manifest.gather import taken
 
 KEY = b"xqdata"
 ROW_GROUP = 1 << 16
@@ -131,8 +132,8 @@ def read(
     `together=False` takes a table whose neighbours come from another run: only ingest, which writes them anew, may.
     """
     wanted = _readable(project, name, columns, together)
+    ids = only.combine_chunks() if isinstance(only, pa.ChunkedArray) else only
     with _damage_told(project, name):
-        ids = only.combine_chunks() if isinstance(only, pa.ChunkedArray) else only
         fits = None if ids is None else pc.field("image_id").isin(ids)
         table = pq.read_table(project.path(name), columns=wanted, filters=fits, partitioning=None)
     return table.replace_schema_metadata(None)
@@ -146,8 +147,9 @@ def widened(project: Project, images: pa.Table, columns: Sequence[str]) -> pa.Ta
     lacking = [name for name in dict.fromkeys(columns) if name not in images.column_names]
     found = read(project, "images", ["image_id", *lacking], only=images["image_id"])
     place = pc.index_in(images["image_id"], found["image_id"].combine_chunks())
+    more = taken(found.select(lacking), place)
     for name in lacking:
-        images = images.append_column(name, found[name].take(place))
+        images = images.append_column(name, more[name])
     return images
 
 
