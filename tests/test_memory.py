@@ -105,6 +105,7 @@ def test_texts_that_overflow_a_column_are_one_line(monkeypatch: pytest.MonkeyPat
     assert done.stderr.startswith("error: the texts of one column take more than 2 GB")
     # As Arrow says it where a column of ids is looked up in, which takes a minute: index_in of 2**26 ids.
     assert memory.overflowed(pa.ArrowCapacityError("array cannot contain more than 2147483646 bytes, have 2147483648"))
+    assert memory.overflowed(pa.ArrowInvalid("Take operation overflowed binary array capacity"))
     assert memory.overflowed(pa.ArrowInvalid("Column 'path' must not be null")) is None
 
 

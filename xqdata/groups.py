@@ -15,7 +15,7 @@ import pyarrow.compute as pc
 import scipy.sparse as sp
 from numpy.typing import NDArray
 
-from xqdata import manifest, schema
+from xqdata import schema
 
 Ints = NDArray[np.int64]
 
@@ -70,21 +70,17 @@ def link_ties(images: pa.Table, links: pa.Table) -> list[Ties]:
         mine = pc.and_(known, pc.equal(links["kind"], kind))
         a, b = (end.filter(mine).to_numpy().astype(np.int64) for end in ends)
         if len(a):
-            names = pc.binary_join_element_wise(*(_paths(images, e) for e in (a, b)), " and ")
+            names = pc.binary_join_element_wise(*(images["path"].take(pa.array(e)) for e in (a, b)), " and ")
             numbers = np.arange(len(a))
             found.append(Ties(f"{kind} links", np.append(a, b), np.append(numbers, numbers), names.combine_chunks()))
     return found
-
-
-def _paths(images: pa.Table, rows: Ints) -> pa.ChunkedArray:
-    return manifest.taken(images.select(["path"]), pa.array(rows))["path"]
 
 
 def copy_ties(images: pa.Table, kept: Ints) -> Ties:
     """The ties between copies and the one of them that is kept; `kept`: the row that each row follows."""
     copies = np.flatnonzero(kept != np.arange(len(kept)))
     leaders, number = np.unique(kept[copies], return_inverse=True)
-    names = _paths(images, leaders).combine_chunks()
+    names = images["path"].take(pa.array(leaders)).combine_chunks()
     return Ties(COPIES, np.append(copies, leaders), np.append(number, np.arange(len(leaders))), names)
 
 

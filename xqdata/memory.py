@@ -16,9 +16,13 @@ from xqdata.errors import InputError
 _HOPELESS = 2
 _DIVIDE = "divide the project by site or year"
 _HINT = f"take a machine with more memory, or {_DIVIDE}"
-# To look up in a column of text Arrow puts it into one piece of at most so many bytes; the longest hash has 64.
+# Where a column of text is looked up in, Arrow makes one piece of it, of at most so many bytes; SHA-256 has 64 letters.
 _MOST = (2**31 - 2) // 64
-_OVERFLOWS = ("offset overflow while concatenating arrays", "array cannot contain more than 2147483646 bytes")
+_OVERFLOWS = (
+    "offset overflow while concatenating",
+    "array cannot contain more than 214748364",
+    "overflowed binary array",
+)
 
 
 @dataclass(frozen=True)
@@ -46,8 +50,7 @@ def check(step: str, rate: Rate, rows: int, there: Memory | None) -> str:
 
     Raises InputError where it takes more than twice the memory that there is in all, and above 33 million images.
     """
-    if rows > _MOST:
-        raise InputError(f"takes at most {_MOST:,} images, and there are {rows:,}", where=step, hint=_DIVIDE)
+    check_count(step, rows)
     takes = rate.of(rows)
     if there is None or takes <= there.free:
         return ""
@@ -57,11 +60,18 @@ def check(step: str, rate: Rate, rows: int, there: Memory | None) -> str:
     return f"{step} {told}, and {_spelled(there.free)} are free: if it is killed, {_HINT}"
 
 
+def check_count(step: str, rows: int) -> None:
+    """Raise InputError where there are more images than a project holds: 33 million."""
+    if rows > _MOST:
+        raise InputError(f"takes at most {_MOST:,} images, and there are {rows:,}", where=step, hint=_DIVIDE)
+
+
 def overflowed(error: Exception) -> InputError | None:
     """What a user is told where `error` is Arrow's, and says that a column of text does not fit one piece of it."""
     if not any(words in str(error) for words in _OVERFLOWS):
         return None
-    return InputError("the texts of one column take more than 2 GB, which is all that this step can hold", hint=_DIVIDE)
+    hint = f"{_DIVIDE}, or let a condition name columns of shorter texts"
+    return InputError(f"the texts of one column take more than 2 GB ({error})", hint=hint)
 
 
 def _spelled(size: int) -> str:

@@ -25,11 +25,11 @@ import tifffile
 from assets.bad import write_bad_folder
 from assets.export import write_export
 from assets.pictures import colour, deep, encoded, grey, save
-from xqdata import manifest, readers, scans, schema
+from xqdata import manifest, memory, readers, scans, schema
 from xqdata.errors import InputError, XqdataError
 from xqdata.ingest import measuring
 from xqdata.ingest.walk import walk
-from xqdata.manifest import Project
+from xqdata.manifest import Project, gather
 from xqdata.readers import Reading
 
 
@@ -93,6 +93,30 @@ def test_the_tables_of_a_bad_folder_do_not_depend_on_the_run(run, raw, tmp_path)
         found.append(digests(project))
     assert found[0] == found[1] == found[2]
     assert " at 0x" not in str(manifest.read(project, "rejects")["message"].to_pylist())
+
+
+def test_columns_whose_texts_are_gathered_in_pieces_give_the_same_tables(run, raw, tmp_path, monkeypatch):
+    write_export(raw)
+    gathered = []
+    pieces = gather._pieces
+    monkeypatch.setattr(gather, "_pieces", lambda *given: gathered.append(len(given[1])) or pieces(*given))
+    found = []
+    for n, most in enumerate((gather._MOST, 100)):
+        monkeypatch.setattr(gather, "_MOST", most)
+        project = Project(tmp_path / f"project {n}")
+        run(raw, into=project, workers=1)
+        run(raw, into=project, workers=1)
+        found.append((digests(project), len(gathered) > 0))
+    assert found == [(found[0][0], False), (found[0][0], True)]
+
+
+def test_more_files_than_a_project_holds_are_told_before_they_are_opened(run, raw, project, monkeypatch):
+    few(raw)
+    monkeypatch.setattr(memory, "_MOST", 4)
+    opened = []
+    with pytest.raises(InputError, match="ingest: takes at most 4 images, and there are 5; divide the project by site"):
+        run(raw, progress=lambda *told: opened.append(told))
+    assert not opened and not project.path("images").exists()
 
 
 AS_NOBODY = """

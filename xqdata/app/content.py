@@ -190,7 +190,7 @@ def _chosen(every: pa.Table, asked: Asked) -> pa.Table:
     if asked.sample is not None and asked.sample < rows.num_rows:
         # Ids are hashes, so the smallest of them are a sample; a larger one holds the smaller, and each stays itself.
         smallest = pc.select_k_unstable(rows["image_id"], asked.sample, [("", "ascending")])
-        rows = rows.take(smallest.sort())
+        rows = manifest.taken(rows, smallest.sort())
     if rows.num_rows > MOST:
         hint = "choose some, as in --where \"scan_type == 'single_basket'\", or --sample 20000"
         raise InputError(f"{rows.num_rows:,} images are more than the App shows well ({MOST:,})", hint=hint)

@@ -106,7 +106,7 @@ def select(project: Project, taxonomy: Taxonomy, request: Request) -> Selection:
     """The images that `request` asks for. Raises InputError where there are none, TableError as reading tables does."""
     log = labels.log(project)
     chosen_by = ["image_id", "missing", *expression.all_columns([request.where]), *labels.needed(log)]
-    raw = manifest.read(project, "images", list(dict.fromkeys(chosen_by))).sort_by("image_id")
+    raw = manifest.ordered(manifest.read(project, "images", list(dict.fromkeys(chosen_by))), ["image_id"])
     left: Counter[str] = Counter()
     images = _fitting(_chosen(_standing(raw, log, taxonomy, left), request.only, left), request.where, left)
     name = _split(project, request)
@@ -230,7 +230,7 @@ def _boxes(project: Project, images: pa.Table) -> dict[str, list[Drawn]]:
     found: dict[str, list[Drawn]] = defaultdict(list)
     columns = ["image_id", "label", "x", "y", "width", "height"]
     table = manifest.read(project, "detections", columns, only=images["image_id"])
-    for row in table.sort_by([(name, "ascending") for name in columns]).to_pylist():
+    for row in manifest.ordered(table, columns).to_pylist():
         found[row.pop("image_id")].append(Drawn(**row))
     return found
 

@@ -13,7 +13,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import xxhash
 
-from xqdata import manifest, remote, schema
+from xqdata import manifest, memory, remote, schema
 from xqdata.config import FILE, Config
 from xqdata.errors import InputError
 from xqdata.ingest import assemble, merge
@@ -192,6 +192,7 @@ def _ingest_root(
         if not found.wait(PATIENCE):
             measures.while_listing(found)
         listed = listing(found)
+        memory.check_count("ingest", len(listed.files))
         _check_listed(root, listed.refused, before["images"])
         files = [f.path for f in listed.files]
         fetched = copies(root.location, measures.fetched, listed.files)

@@ -1,7 +1,7 @@
 """Rows of a table in another order, where its texts may be longer than Arrow's own functions take.
 
 Arrow puts a column into one piece to gather its rows, and a piece of text holds 2 GiB at most: paths of 100 letters for
-21 million files, or the headers of a million DICOM files.
+21 million files, or the headers of a million DICOM files. Rows that are taken several times are not thought of.
 """
 
 from __future__ import annotations
@@ -11,8 +11,10 @@ from collections.abc import Iterator, Sequence
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from xqdata.schema import STRING, STRINGS
+
 _MOST = 2**31 - 2  # bytes of one piece
-_WIDE = {pa.string(): pa.large_string(), pa.list_(pa.string()): pa.list_(pa.large_string())}
+_WIDE = {STRING: pa.large_string(), STRINGS: pa.list_(pa.large_string())}
 
 
 def ordered(table: pa.Table, names: Sequence[str]) -> pa.Table:
@@ -38,5 +40,6 @@ def _pieces(wide: pa.Array, rows: pa.Array, kind: pa.DataType) -> Iterator[pa.Ar
     if found.nbytes <= _MOST or len(rows) < 2:
         yield found.cast(kind)
         return
+    del found
     for half in (rows.slice(0, len(rows) // 2), rows.slice(len(rows) // 2)):
         yield from _pieces(wide, half, kind)

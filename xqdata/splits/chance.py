@@ -7,6 +7,7 @@ from fractions import Fraction
 import numpy as np
 import pyarrow as pa
 
+from xqdata import manifest
 from xqdata.splits.loops import Ints
 from xqdata.splits.material import Material
 from xqdata.splits.plan import Plan, blank
@@ -31,6 +32,6 @@ def by_chance(material: Material, request: Request, old: Ints | None) -> Plan:
     for p, end in enumerate(ends):
         part[shuffled[start:end]] = p
         start = end
-    counted = material.images.take(pa.array(rows))
+    counted = manifest.taken(material.images, pa.array(rows))
     held = strata(counted, request.stratify, np.arange(len(rows)), request.shares)
     return Plan(request.name, request.part_names, part, reason, rows, held)

@@ -8,6 +8,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from xqdata import manifest
 from xqdata.errors import InputError
 from xqdata.groups import renumbered
 from xqdata.splits.axes import Axis, axes_of, level_luck, levels_told
@@ -100,7 +101,7 @@ def _held(material: Material, request: Request, axis: Axis, rows: Ints) -> int |
 
 def axes_instead(material: Material) -> str:
     """What might be an axis instead: columns with several values."""
-    images = material.images.take(pa.array(material.counted))
+    images = manifest.taken(material.images, pa.array(material.counted))
     counts = {name: pc.count_distinct(images[name]).as_py() for name in _FACTORS}
     told = [f"--by {name.replace('_', '-')} ({count} values)" for name, count in counts.items() if count > 1]
     return f"take {' or '.join(told)}" if told else "see what is read from the names: xqdata ingest --dry-run"

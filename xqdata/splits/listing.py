@@ -23,7 +23,7 @@ def listed(project: Project, table: pa.Table, file: Path) -> int:
     images = manifest.read(project, "images", ["image_id", "root", "path", "page"])
     place = pc.index_in(images["image_id"], table["image_id"].combine_chunks())
     placed = images.append_column("split", table["part"].take(place))
-    rows = placed.filter(pc.is_valid(placed["split"])).sort_by([(c, "ascending") for c in ("root", "path", "page")])
+    rows = manifest.ordered(placed.filter(pc.is_valid(placed["split"])), ("root", "path", "page"))
     columns = ["path", "split"]
     columns += ["root"] if len(pc.unique(rows["root"])) > 1 else []
     columns += ["page"] if pc.any(pc.greater(rows["page"], 0)).as_py() else []

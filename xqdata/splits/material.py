@@ -111,10 +111,11 @@ def judged(project: Project, taxonomy: Taxonomy, columns: Sequence[str]) -> tupl
     if known.num_rows == raw.num_rows:
         images = known.select(list(columns))
         del raw, known  # the copy in order is all that is needed
-        images = images.sort_by("image_id").combine_chunks()
+        images = manifest.ordered(images, ["image_id"]).combine_chunks()
         return images, np.zeros(images.num_rows, bool)
     rejected = raw.filter(pc.invert(pc.is_in(raw["image_id"], known["image_id"].combine_chunks())))
-    images = pa.concat_tables([known, rejected]).select(list(columns)).sort_by("image_id").combine_chunks()
+    both = pa.concat_tables([known, rejected]).select(list(columns))
+    images = manifest.ordered(both, ["image_id"]).combine_chunks()
     return images, pc.is_in(images["image_id"], rejected["image_id"].combine_chunks()).to_numpy(zero_copy_only=False)
 
 

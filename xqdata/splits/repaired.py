@@ -12,6 +12,7 @@ import pyarrow as pa
 import scipy.sparse as sp
 from numpy.typing import NDArray
 
+from xqdata import manifest
 from xqdata.errors import InputError
 from xqdata.splits.exact import Program, solve
 from xqdata.splits.loops import Flags, Ints
@@ -73,7 +74,7 @@ def repaired(material: Material, asked: Request, old: Ints) -> Plan:
     names, component = asked.part_names, np.unique(material.component[rows], return_inverse=True)[1]
     chosen, _ = settled(component, old[rows], len(names))
     least = int((chosen[component] != old[rows]).sum())
-    held = strata(material.images.take(pa.array(rows)), asked.stratify, component, asked.shares)
+    held = strata(manifest.taken(material.images, pa.array(rows)), asked.stratify, component, asked.shares)
     emptied = set(np.unique(old[rows]).tolist()) - set(chosen.tolist())
     proven = True
     if asked.keep or emptied:

@@ -9,6 +9,7 @@ import pyarrow as pa
 import scipy.sparse as sp
 from numpy.typing import NDArray
 
+from xqdata import manifest
 from xqdata.errors import InputError
 from xqdata.splits.axes import Axis, axes_of, level_luck, levels_told
 from xqdata.splits.balance import Balance, balance
@@ -33,7 +34,7 @@ def rotated(material: Material, request: Request) -> list[Plan]:
     if not len(known) or len(np.unique(axis.code[known])) < 2:
         raise InputError(f"{axis.column} has no two values to rotate", where="--by")
     _, component = np.unique(material.component[known], return_inverse=True)
-    images = material.images.take(pa.array(known))
+    images = manifest.taken(material.images, pa.array(known))
     levels, names = _level_folds(request, axis, known)
     if len(names) > MOST_FOLDS:
         raise InputError(f"{axis.column} has {len(names):,} values: a fold for each is too many", where="--by")

@@ -109,7 +109,7 @@ def gather(project: Project, taxonomy: Taxonomy) -> Filings:
     """Read what stands. Without dedup's tables only columns and equal files tie images."""
     events, exported = labels.log(project), manifest.read(project, "images", list(dict.fromkeys(_COLUMNS)))
     every = labels.effective(exported, events, taxonomy)
-    images = every.filter(pc.invert(every["missing"])).sort_by("image_id")
+    images = manifest.ordered(every.filter(pc.invert(every["missing"])), ["image_id"])
     told = exported["objects"].take(pc.index_in(images["image_id"], exported["image_id"].combine_chunks()))
     links = _links(project)
     everywhere = np.ones(images.num_rows, bool)
