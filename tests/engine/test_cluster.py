@@ -118,8 +118,12 @@ def test_a_shard_that_kills_every_worker_is_one_line(ray_engine, capfd):
 
 
 def test_a_node_with_other_code_refuses(ray_engine, monkeypatch):
-    monkeypatch.setattr(cluster, "_code", lambda: "what it was yesterday")
-    with pytest.raises(XqdataError, match=r"Ray node .*: other versions.*; install the same"):
+    (_, digest), numpy, *others, _ = cluster._code()
+    other = (("xqdata", digest), ("numpy", "1.0"), *others, ("processor's instructions", "SSE2"))
+    assert numpy[0] == "numpy"
+    monkeypatch.setattr(cluster, "_code", lambda: other)
+    told = r"Ray node .*: other numpy, processor's instructions than where the command runs; install the same"
+    with pytest.raises(XqdataError, match=told):
         list(map_shards(shards.square, range(4)))
 
 
@@ -159,6 +163,37 @@ def test_an_address_where_nothing_answers_is_one_line(tmp_path):
     assert time.monotonic() - began < 30
     told = command.run(tmp_path, "ingest", ".", "--ray-address", "127.0.0.1:1", code=2).stderr
     assert "--ray-address is for --engine ray" in told
+
+
+@pytest.mark.parametrize("address", ["local", "127.0.0.1", "ray://127.0.0.1:10001", "127.0.0.1:", ""])
+def test_other_addresses_are_refused_before_anything_starts(address):
+    with (
+        pytest.raises(InputError, match="no address of a Ray cluster; give auto or HOST:PORT"),
+        engine.on(Engine("ray", address)),
+    ):
+        pass
+
+
+@pytest.mark.parametrize(("there", "mode"), [(True, None), (True, "token"), (False, None)])
+def test_a_token_that_is_not_shown_is_told(monkeypatch, tmp_path, there, mode):
+    import ray
+
+    def refuse(**_):
+        raise ConnectionError("Failed to connect. Many more words.\nAnd lines.")
+
+    if there:
+        (tmp_path / "token").touch()
+    monkeypatch.setattr(cluster, "_TOKEN", tmp_path / "token")
+    monkeypatch.setattr(ray, "is_initialized", lambda: False)
+    monkeypatch.setattr(ray, "init", refuse)
+    monkeypatch.delenv("RAY_AUTH_MODE", raising=False)
+    if mode:
+        monkeypatch.setenv("RAY_AUTH_MODE", mode)
+    with pytest.raises(InputError) as caught:
+        list(cluster.run(shards.square, range(2), None, (), "auto"))
+    told = str(caught.value)
+    assert told.startswith("auto: no Ray cluster can be joined (Failed to connect); start one with ray start --head")
+    assert ("RAY_AUTH_MODE=token" in told) == (there and mode is None)
 
 
 def test_a_missing_extra_is_one_line(monkeypatch):

@@ -44,7 +44,7 @@ def workers_option(command: F) -> F:
             return command(*args, **kwargs)
 
     for option in (
-        click.option("--ray-address", metavar="ADDRESS",
+        click.option("--ray-address", metavar="HOST:PORT",
                      help="The Ray cluster, for --engine ray (default: auto, the one that this machine is a node of)."),
         click.option("--engine", type=click.Choice(engines.NAMES),
                      help="Where workers run: processes of this machine (the default), or a Ray cluster."),

@@ -11,6 +11,7 @@ import hashlib
 import os
 import pickle
 import platform
+import re
 import socket
 import stat
 import time
@@ -47,13 +48,17 @@ _QUIET = {
     "RAY_USAGE_STATS_ENABLED": "0",
 }
 _START = "start one with ray start --head, or say where it is with --ray-address"
+# `ray start --head` asks for the token in this file as soon as there is one; whoever joins does not show it by himself.
+_TOKEN = Path("~/.ray/auth_token")
+_SHOW = f"{_TOKEN} may be asked for: set RAY_AUTH_MODE=token here and on every node"
+_ADDRESS = re.compile(r"[^/]+:[0-9]+")
 _joined: list[_Joined] = []
 
 
 @dataclass(frozen=True)
 class _Joined:
     """The module ray, connected. `head`: HOST:PORT of the cluster's first machine, `node`: the socket of this machine's
-    node; both empty where only Ray can reach them, as through a proxy.
+    node; both empty where somebody else connected it.
     """
 
     ray: ModuleType
@@ -84,7 +89,7 @@ class _Seen:
 class _Surroundings:
     """What a worker must find: the same code, the folder to work in, and the same files."""
 
-    code: str
+    code: tuple[tuple[str, str], ...]
     folder: str
     seen: tuple[_Seen, ...]
 
@@ -131,9 +136,14 @@ def run(
 
 
 def check(address: str) -> None:
-    """Raises InputError where Ray is not installed, or nothing answers at `address`: Ray itself would wait for long."""
+    """Raises InputError where Ray is not installed, where `address` is neither `auto` nor HOST:PORT, and where nothing
+    answers there: Ray itself would wait for long, or start a cluster of its own.
+    """
     if find_spec("ray") is None:
         raise InputError("Ray is not installed", hint=f"run: {installing('ray')}")
+    if address != "auto" and not _ADDRESS.fullmatch(address):
+        hint = "give auto or HOST:PORT, and run the command on a node of the cluster"
+        raise InputError("this is no address of a Ray cluster", where=address, hint=hint)
     try:
         _reach(address)
     except (OSError, OverflowError) as error:
@@ -141,9 +151,9 @@ def check(address: str) -> None:
 
 
 def _reach(address: str) -> None:
-    """Raises OSError or OverflowError where nothing answers at HOST:PORT; other forms of address are Ray's to find."""
+    """Raises OSError or OverflowError where nothing answers at HOST:PORT; `auto` is Ray's to find."""
     host, _, port = address.rpartition(":")
-    if host and "/" not in host and port.isdecimal():
+    if host:
         socket.create_connection((host.strip("[]"), int(port)), timeout=_PATIENCE).close()
 
 
@@ -192,12 +202,14 @@ def _join(address: str) -> _Joined:
             return _joined[-1] if _joined else _Joined(ray)
         told = {"env_vars": dict.fromkeys(THREADS, "1") | ALLOCATOR}
         try:
-            made = ray.init(address=address, configure_logging=False, log_to_driver=False, runtime_env=told)
+            made: Any = ray.init(address=address, configure_logging=False, log_to_driver=False, runtime_env=told)
         except (ConnectionError, RuntimeError, ValueError) as error:
-            first = str(error).strip().partition("\n")[0]
-            raise InputError(f"no Ray cluster can be joined ({first})", where=address, hint=_START) from error
-    where = getattr(made, "address_info", {})  # none through a proxy
-    cluster = _Joined(ray, where.get("gcs_address") or "", where.get("raylet_socket_name") or "")
+            first = str(error).strip().partition("\n")[0].partition(". ")[0]
+            asked = "RAY_AUTH_MODE" not in os.environ and _TOKEN.expanduser().exists()
+            hint = f"{_START}; {_SHOW}" if asked else _START
+            raise InputError(f"no Ray cluster can be joined ({first})", where=address, hint=hint) from error
+    where = made.address_info
+    cluster = _Joined(ray, where["gcs_address"], where["raylet_socket_name"])
     _joined.append(cluster)
     return cluster
 
@@ -250,10 +262,10 @@ def _work(function: Callable[[Any], Any], surroundings: _Surroundings, shard: by
 def _settle(wanted: _Surroundings) -> None:
     """In a worker, before its first shard. Raises XqdataError where it does not find what it must."""
     host = platform.node()
-    if wanted.code != _code():
+    theirs, ours = dict(_code()), dict(wanted.code)
+    if other := [name for name in ours | theirs if ours.get(name) != theirs.get(name)]:
         hint = "install the same xqdata and the same packages on every node; docs/cluster.md tells of unlike processors"
-        what = "other versions, or a processor of another sort, than where the command runs"
-        raise XqdataError(what, where=f"Ray node {host}", hint=hint)
+        raise XqdataError(f"other {', '.join(other)} than where the command runs", where=f"Ray node {host}", hint=hint)
     for seen in wanted.seen:
         try:
             same = _Seen.of(seen.path) == seen
@@ -269,8 +281,8 @@ def _settle(wanted: _Surroundings) -> None:
 
 
 @cache
-def _code() -> str:
-    """A digest of xqdata's source, of the versions of `_PACKAGES`, and of the instructions that OpenCV chooses: with
+def _code() -> tuple[tuple[str, str], ...]:
+    """A digest of xqdata's source, the versions of `_PACKAGES`, and the instructions that OpenCV chooses, by name: with
     wider ones its sums differ in their last bits, and so do masks.
     """
     import cv2
@@ -279,10 +291,12 @@ def _code() -> str:
     digest = hashlib.sha256()
     for file in sorted(folder.rglob("*.py")):
         digest.update(f"{file.relative_to(folder).as_posix()} {file.stat().st_size}\n".encode() + file.read_bytes())
-    for name in _PACKAGES:
-        try:
-            digest.update(f"{name} {version(name)}\n".encode())
-        except PackageNotFoundError:
-            digest.update(f"{name} absent\n".encode())
-    digest.update(cv2.getCPUFeaturesLine().encode())
-    return digest.hexdigest()
+    source = ("xqdata", digest.hexdigest())
+    return source, *((n, _version(n)) for n in _PACKAGES), ("processor's instructions", cv2.getCPUFeaturesLine())
+
+
+def _version(name: str) -> str:
+    try:
+        return version(name)
+    except PackageNotFoundError:
+        return "absent"
