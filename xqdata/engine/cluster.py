@@ -50,7 +50,7 @@ _QUIET = {
 _START = "start one with ray start --head, or say where it is with --ray-address"
 # `ray start --head` asks for the token in this file as soon as there is one; whoever joins does not show it by himself.
 _TOKEN = Path("~/.ray/auth_token")
-_SHOW = f"{_TOKEN} may be asked for: set RAY_AUTH_MODE=token here and on every node"
+_SHOW = f"if there is one, it asks for the token in {_TOKEN}: set RAY_AUTH_MODE=token here and on every node"
 _ADDRESS = re.compile(r"[^/]+:[0-9]+")
 _joined: list[_Joined] = []
 
@@ -206,7 +206,7 @@ def _join(address: str) -> _Joined:
         except (ConnectionError, RuntimeError, ValueError) as error:
             first = str(error).strip().partition("\n")[0].partition(". ")[0]
             asked = "RAY_AUTH_MODE" not in os.environ and _TOKEN.expanduser().exists()
-            hint = f"{_START}; {_SHOW}" if asked else _START
+            hint = _SHOW if asked else _START
             raise InputError(f"no Ray cluster can be joined ({first})", where=address, hint=hint) from error
     where = made.address_info
     cluster = _Joined(ray, where["gcs_address"], where["raylet_socket_name"])
