@@ -104,8 +104,8 @@ class _Group(LazyGroup):
             click.echo(f"\n{told}", err=True)
             raise click.exceptions.Exit(_INTERRUPTED) from None
         except Exception as error:
-            if told := memory.overflowed(error):
-                raise _OneLine(str(told)) from error
+            if overflow := memory.overflowed(error):
+                raise _OneLine(str(overflow)) from error
             raise
 
 
