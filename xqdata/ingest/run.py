@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, field
 from typing import Any
@@ -20,7 +20,7 @@ from xqdata.ingest import assemble, merge
 from xqdata.ingest.describe import Describer, check_defaults
 from xqdata.ingest.measuring import measuring
 from xqdata.ingest.roots import Root
-from xqdata.ingest.walk import UNLISTED, Refused, copies, crawl, listing
+from xqdata.ingest.walk import UNLISTED, Listing, copies, crawl, listing
 from xqdata.manifest import Origin, Project
 from xqdata.readers import BadRow, Outside, Tree, choose
 from xqdata.remote import Location
@@ -192,8 +192,7 @@ def _ingest_root(
         if not found.wait(PATIENCE):
             measures.while_listing(found)
         listed = listing(found)
-        memory.check_count("ingest", len(listed.files))
-        _check_listed(root, listed.refused, before["images"])
+        _check_listed(root, listed, before["images"])
         files = [f.path for f in listed.files]
         fetched = copies(root.location, measures.fetched, listed.files)
         tree = Tree(root.name, root.location, files, taxonomy, config.ingest, project.folder, others, fetched)
@@ -226,11 +225,7 @@ def _ingest_root(
     images, detections, kept = merge.carried(stood, images, lost, detections, spoken)
     account.missing = lost.num_rows
     account.notes = [note for _, reading in readings for note in reading.notes] + describer.notes()
-    if kept:
-        told = several(len(kept), "file that moved keeps", "files that moved keep")
-        told += f" what was said of it at the old place, as {kept[0]}"
-        account.notes.append(f"{told}; the new place says nothing else")
-    account.notes += _lost_logs(before["sources"], root.name, files)
+    account.notes += _moved(kept) + _lost_logs(before["sources"], root.name, files)
     return _Part(
         account,
         {"images": pa.concat_tables([images, lost]), "rejects": rejects, "sources": sources, "detections": detections},
@@ -239,9 +234,12 @@ def _ingest_root(
     )
 
 
-def _check_listed(root: Root, refused: Iterable[Refused], images: pa.Table) -> None:
-    """Raise InputError where a folder that cannot be listed, as on a share that fails, held images: none is gone."""
-    for one in refused:
+def _check_listed(root: Root, listed: Listing, images: pa.Table) -> None:
+    """Raise InputError where there are more files than a project holds, and where a folder that cannot be listed, as on
+    a share that fails, held images: none is gone.
+    """
+    memory.check_count("ingest", len(listed.files))
+    for one in listed.refused:
         if one.message.startswith(UNLISTED):
             stood = images.filter(pc.and_(pc.equal(images["root"], root.name), pc.invert(images["missing"])))
             held = pc.sum(pc.starts_with(stood["path"], f"{one.path}/")).as_py()
@@ -249,6 +247,13 @@ def _check_listed(root: Root, refused: Iterable[Refused], images: pa.Table) -> N
                 what = f"{one.message.removeprefix('the folder ')}; {held:,} images of it stand in the tables"
                 hint = "make it readable; or remove it, and they are marked as missing"
                 raise InputError(what, where=str(root.location / one.path), hint=hint)
+
+
+def _moved(kept: Sequence[str]) -> list[str]:
+    if not kept:
+        return []
+    told = several(len(kept), "file that moved keeps", "files that moved keep")
+    return [f"{told} what was said of it at the old place, as {kept[0]}; the new place says nothing else"]
 
 
 def _lost_logs(before: pa.Table, root: str, files: Sequence[str]) -> list[str]:

@@ -1,7 +1,8 @@
 """Rows of a table in another order, where its texts may be longer than Arrow's own functions take.
 
 Arrow puts a column into one piece to gather its rows, and a piece of text holds 2 GiB at most: paths of 100 letters for
-21 million files, or the headers of a million DICOM files. Rows that are taken several times are not thought of.
+21 million files, or the headers of a million DICOM files. A column below that, of which rows are taken several times,
+may still overflow: then Arrow says so.
 """
 
 from __future__ import annotations
